@@ -1,0 +1,158 @@
+"""Settings, from any object with `.get(key)`, else from the environment."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from linq_provider.errors import ConfigurationError
+
+DEFAULT_BASE_URL = "https://api.linqapp.com/api/partner"  # Linq's API reference
+EXPLICIT = "linq:explicitProvider"  # set by `linq.Provider`: nothing is inherited from the environment
+MAX_KEY_LENGTH = 4096  # characters; servers commonly refuse header lines above 8 KiB
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
+T = TypeVar("T")
+
+
+class Config(Protocol):
+    """Pulumi's provider configuration, a plain dict, or anything else with `.get`."""
+
+    def get(self, key: str, /) -> Any: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to reach one Linq account; `timeout` in seconds."""
+
+    api_key: str | None = field(repr=False)
+    api_key_source: str
+    base_url: str = DEFAULT_BASE_URL
+    timeout: float = 120.0
+    max_retries: int = 7
+    max_concurrency: int = 16
+    live_check: bool = True
+
+    @classmethod
+    def load(cls, config: Config | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Read every setting: configuration beats environment, `LINQ_API_KEY_OVERRIDE` beats both.
+
+        A missing key is no error here: validation and an unchanged stack need none.
+
+        Raises:
+            ConfigurationError: a value is malformed. The message never contains the key.
+        """
+        source = _Source(config if config is not None else {}, environ)
+        api_key, api_key_source = source.api_key()
+        return cls(
+            api_key=api_key,
+            api_key_source=api_key_source,
+            base_url=source.read("linq:baseUrl", "LINQ_API_V3_BASE_URL", _base_url, cls.base_url),
+            timeout=source.read("linq:timeout", "LINQ_TIMEOUT", _seconds, cls.timeout),
+            max_retries=source.read("linq:maxRetries", "LINQ_MAX_RETRIES", _whole(0, 100), cls.max_retries),
+            max_concurrency=source.read(
+                "linq:maxConcurrency", "LINQ_MAX_CONCURRENCY", _whole(1, 256), cls.max_concurrency
+            ),
+            live_check=source.read("linq:liveCheck", "LINQ_LIVE_CHECK", _boolean, cls.live_check),
+        )
+
+    def require_api_key(self) -> str:
+        """The key, for a request that is about to be made.
+
+        Raises:
+            ConfigurationError: there is none; the message says both ways to set it.
+        """
+        if self.api_key is None:
+            raise ConfigurationError(
+                "No Linq API key is configured.",
+                next_step="Run `pulumi config set --secret linq:apiKey`, or set the environment variable"
+                " LINQ_API_V3_API_KEY.",
+            )
+        return self.api_key
+
+
+@dataclass(frozen=True)
+class _Source:
+    config: Config
+    environ: Mapping[str, str]
+
+    def api_key(self) -> tuple[str | None, str]:
+        for name, value in (
+            ("LINQ_API_KEY_OVERRIDE", self._variable("LINQ_API_KEY_OVERRIDE")),
+            ("linq:apiKey", self.config.get("linq:apiKey")),
+            ("LINQ_API_V3_API_KEY", self._variable("LINQ_API_V3_API_KEY")),
+        ):
+            if value is not None:
+                return _parsed(_api_key, value, name), name
+        return None, "linq:apiKey"
+
+    def read(self, key: str, variable: str, parse: Callable[[str], T], default: T) -> T:
+        for name, value in ((key, self.config.get(key)), (variable, self._variable(variable))):
+            if value is not None:
+                return _parsed(parse, value, f"{key} (environment: {variable})" if name == key else name)
+        return default
+
+    def _variable(self, name: str) -> str | None:
+        return None if self.config.get(EXPLICIT) else self.environ.get(name)
+
+
+def _parsed(parse: Callable[[str], T], value: Any, name: str) -> T:
+    try:
+        return parse(str(value))
+    except ValueError as error:
+        raise ConfigurationError(f"{name} {error}.") from None
+
+
+def _api_key(text: str) -> str:
+    if not text:
+        raise ValueError("is empty")
+    if len(text) > MAX_KEY_LENGTH:
+        raise ValueError(f"is longer than {MAX_KEY_LENGTH} characters; that is no API key")
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError("contains a space, a line break or a character that is not ASCII; copy the key again")
+    return text
+
+
+def _base_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not text.isascii() or not text.isprintable() or " " in text or not host:
+        raise ValueError("is not a URL")
+    if parts.query or parts.fragment or parts.username is not None:
+        raise ValueError("must be scheme, host and path only")
+    if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK_HOSTS):
+        raise ValueError("must begin with https:// (http:// is allowed for this machine only)")
+    return text.rstrip("/")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 5 <= seconds <= 600:  # the bounds of the policy in docs/reliability.md
+        raise ValueError("must be a number of seconds from 5 to 600")
+    return seconds
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and len(text) < 10 and low <= int(text) <= high):
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _boolean(text: str) -> bool:
+    try:
+        return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
+    except KeyError:
+        raise ValueError("must be true or false") from None

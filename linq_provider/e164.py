@@ -1,0 +1,20 @@
+"""Is a string a phone number in E.164 format."""
+
+from __future__ import annotations
+
+import re
+
+# ITU-T E.164: a plus sign, then 2 to 15 digits, the first of them not 0. `fullmatch` and ASCII, because `match`
+# with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
+_E164 = re.compile(r"\+[1-9]\d{1,14}", re.ASCII)
+
+
+def e164_problem(text: str) -> str | None:
+    """Why `text` is not an E.164 number, or None where it is one; never repeats the text, it may be secret."""
+    if _E164.fullmatch(text):
+        return None
+    if _E164.fullmatch(re.sub(r"[\s().\-/]|^tel:", "", text)):
+        return "is not in E.164 format: remove the spaces, dashes, dots, brackets and any 'tel:'"
+    if re.fullmatch(r"[1-9]\d{1,14}", text, re.ASCII):
+        return "is not in E.164 format: put '+' before the country code"
+    return "is not in E.164 format: '+', country code and number, 2 to 15 digits in all, like +12025551234"

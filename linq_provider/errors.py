@@ -1,0 +1,183 @@
+"""The exceptions of linq-provider.
+
+::
+
+    LinqError
+     +-- ConfigurationError                 a setting is missing or cannot be used
+     +-- RefusedError                       the lifecycle declined; nothing was sent
+     +-- APIConnectionError                 no complete answer came back
+     |    +-- APIConnectionTimeoutError     ... within `linq:timeout`
+     +-- APIError                           the API answered, and not with success
+          +-- APIResponseValidationError    ... with a body that cannot be trusted
+          +-- BadRequestError               400, 422
+          +-- AuthenticationError           401
+          +-- PermissionDeniedError         403
+          +-- NotFoundError                 404
+          +-- ConflictError                 409
+          +-- RateLimitError                429
+          +-- InternalServerError           500 and above
+
+The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
+that ends with the next step; text that came from a server has its control characters removed.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+MAX_MESSAGE = 500  # characters; the engine passes any length on to the terminal
+MAX_DETAIL = 160  # characters of server-written text inside a message
+
+
+def plain(text: str, *, limit: int = MAX_DETAIL) -> str:
+    """`text` as one line without control or formatting characters, cut to `limit` characters.
+
+    The engine writes messages raw to the terminal, where an escape sequence would be obeyed.
+    """
+    head = text[: limit * 8]
+    kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in head)
+    line = " ".join(kept.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+class LinqError(Exception):
+    """Anything that linq-provider raises."""
+
+    def __init__(self, message: str, *, next_step: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        room = MAX_MESSAGE - len(self.next_step) - 1 if self.next_step else MAX_MESSAGE
+        return f"{plain(self.message, limit=room)} {self.next_step}".strip()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _restore, (type(self), self.__dict__.copy())
+
+
+class ConfigurationError(LinqError):
+    """A setting is missing or cannot be used; the message names the config key and the variable."""
+
+
+class RefusedError(LinqError):
+    """The lifecycle declined to act, and sent nothing."""
+
+
+class APIConnectionError(LinqError):
+    """No complete answer came back; a write may or may not have been applied.
+
+    `transient` says whether another attempt can help: not so for a refused certificate.
+    """
+
+    def __init__(self, message: str, *, next_step: str = "", transient: bool = True) -> None:
+        super().__init__(message, next_step=next_step)
+        self.transient = transient
+
+
+class APIConnectionTimeoutError(APIConnectionError):
+    """No complete answer came back within `linq:timeout` seconds."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What is known about one unsuccessful answer; empty fields were absent from it.
+
+    `retry_after` is in seconds; `should_retry` is the header `x-should-retry`; `truncated` says that the end of
+    the body seems to be missing.
+    """
+
+    method: str
+    path: str
+    status_code: int
+    code: str = ""
+    detail: str = ""
+    doc_url: str = ""
+    trace_id: str = ""
+    retry_after: float | None = None
+    attempts: int = 1
+    should_retry: bool | None = None
+    truncated: bool = False
+
+
+class APIError(LinqError):
+    """The API answered, and not with success; the fields of `Failure` are attributes."""
+
+    def __init__(self, failure: Failure, *, next_step: str = "") -> None:
+        super().__init__(_sentence(failure), next_step=next_step)
+        self.failure = failure
+
+    def __getattr__(self, name: str) -> Any:
+        if name != "failure" and name in Failure.__dataclass_fields__:
+            return getattr(self.failure, name)
+        raise AttributeError(name)
+
+
+class APIResponseValidationError(APIError):
+    """The answer was no JSON of the documented shape; it is never taken for success."""
+
+
+class BadRequestError(APIError):
+    """400 or 422: the request is wrong."""
+
+
+class AuthenticationError(APIError):
+    """401: the key is missing, wrong or revoked."""
+
+
+class PermissionDeniedError(APIError):
+    """403: the key may not do this."""
+
+
+class NotFoundError(APIError):
+    """404: no such line, as far as this key sees."""
+
+
+class ConflictError(APIError):
+    """409: somebody else is writing this line."""
+
+
+class RateLimitError(APIError):
+    """429: too many requests, and the retries are used up."""
+
+
+class InternalServerError(APIError):
+    """5xx: the server failed, and the retries are used up."""
+
+
+_BY_STATUS: dict[int, type[APIError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: BadRequestError,
+    429: RateLimitError,
+}
+
+
+def api_error_class(status_code: int) -> type[APIError]:
+    """The exception for an HTTP status."""
+    default = InternalServerError if status_code >= 500 else APIError
+    return _BY_STATUS.get(status_code, default)
+
+
+def _sentence(failure: Failure) -> str:
+    said = plain(f"{failure.code} {failure.detail}".strip())
+    facts = [
+        f"HTTP {failure.status_code}",
+        said,
+        f"trace_id {plain(failure.trace_id, limit=64)}" if failure.trace_id else "",
+        f"see {plain(failure.doc_url, limit=80)}" if failure.doc_url else "",
+        f"after {failure.attempts} attempts" if failure.attempts > 1 else "",
+    ]
+    return f"{failure.method} {failure.path} failed: {', '.join(filter(None, facts))}."
+
+
+def _restore(cls: type[LinqError], state: dict[str, Any]) -> LinqError:
+    error = cls.__new__(cls)
+    Exception.__init__(error, state["message"])
+    error.__dict__.update(state)
+    return error
