@@ -1,0 +1,207 @@
+"""Linq's JSON, read strictly: records where it is as documented, a typed error where it is not."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from linq_provider.config import Settings
+from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain
+
+
+@dataclass(frozen=True)
+class PhoneNumber:
+    """One line of the account, as Linq lists it.
+
+    `id` is a UUID, `phone_number` E.164, `forwarding_number` E.164 or "" where calls are not forwarded,
+    `line_type` "iMessage" or "RCS". Source: `GET /v3/phone_numbers` of Linq's API reference.
+    """
+
+    id: str
+    phone_number: str
+    forwarding_number: str
+    line_type: str | None = None
+
+
+class _Malformed(ValueError):
+    """The body is not what is documented; `truncated` where its end seems to be missing."""
+
+    def __init__(self, reason: str, *, truncated: bool = False) -> None:
+        super().__init__(reason)
+        self.truncated = truncated
+
+
+def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
+    """The JSON object of a successful answer.
+
+    Raises:
+        APIResponseValidationError: no JSON object, or one that says `"success": false`.
+    """
+    try:
+        payload = _json_object(body)
+        if payload.get("success") is False:
+            raise _Malformed('HTTP 200 with "success": false')
+    except _Malformed as error:
+        raise _invalid(failure, str(error), truncated=error.truncated) from None
+    return payload
+
+
+def phone_number_from(payload: Mapping[str, Any], failure: Failure) -> PhoneNumber:
+    """One line from a JSON object; unknown fields are ignored.
+
+    Raises:
+        APIResponseValidationError: a documented field is missing or of another type.
+    """
+    identity, number = payload.get("id"), payload.get("phone_number")
+    forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
+    if not (isinstance(identity, str) and identity and isinstance(number, str) and number):
+        raise _invalid(failure, "a line without id or phone_number")
+    if "forwarding_number" not in payload or not isinstance(forwarding, str | None):
+        raise _invalid(failure, "a line without forwarding_number")
+    return PhoneNumber(identity.lower(), number, forwarding or "", line_type if isinstance(line_type, str) else None)
+
+
+def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[PhoneNumber]:
+    """All lines from the answer to the list call.
+
+    Raises:
+        APIResponseValidationError: not the documented list.
+    """
+    rows = payload.get("phone_numbers")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise _invalid(failure, "no list of phone_numbers")
+    return [phone_number_from(row, failure) for row in rows]
+
+
+def error_from(
+    status_code: int, headers: Mapping[str, str], body: bytes, *, asked: Failure, settings: Settings
+) -> APIError:
+    """The exception for an unsuccessful answer, with whatever its body tells."""
+    try:
+        payload = _json_object(body)
+    except _Malformed:
+        payload = {}
+    error = payload.get("error")
+    said: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    failure = Failure(
+        asked.method,
+        asked.path,
+        status_code,
+        code=_text(said.get("code")),
+        detail=_text(said.get("message")) or _without_json(status_code, headers),
+        doc_url=_text(said.get("doc_url")),
+        trace_id=_text(payload.get("trace_id")),
+        retry_after=retry_after(headers, said.get("retry_after")),
+        attempts=asked.attempts,
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
+    )
+    return api_error_class(status_code)(failure, next_step=_next_step(status_code, settings))
+
+
+def retry_after(headers: Mapping[str, str], from_body: object = None) -> float | None:
+    """Seconds that the server asks to wait, or None: `retry-after-ms`, `Retry-After`, then `error.retry_after`.
+
+    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent.
+    """
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    for value in (headers.get("retry-after"), from_body):
+        seconds = _seconds(value)
+        if seconds is None and isinstance(value, str):
+            seconds = _until(value)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and not value.isascii():
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    text = ""
+    try:
+        text = body.decode("utf-8-sig").strip()
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise _Malformed("no valid JSON", truncated=error.pos >= len(text) or "Unterminated" in error.msg) from None
+    except (UnicodeDecodeError, RecursionError):
+        raise _Malformed("no valid JSON") from None
+    if not isinstance(value, dict):
+        raise _Malformed("JSON, but no object")
+    return value
+
+
+def _no_constant(name: str) -> float:
+    raise _Malformed(f"{name}, which is no JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Malformed("JSON with a key twice")
+    return value
+
+
+def _invalid(asked: Failure, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
+    failure = Failure(
+        asked.method, asked.path, asked.status_code, detail=reason, attempts=asked.attempts, truncated=truncated
+    )
+    return APIResponseValidationError(
+        failure, next_step="That is not Linq's documented answer: check linq:baseUrl and any proxy on the way."
+    )
+
+
+def _text(value: object) -> str:
+    return plain(str(value)) if isinstance(value, str | int) else ""
+
+
+def _without_json(status_code: int, headers: Mapping[str, str]) -> str:
+    if 300 <= status_code < 400:
+        try:
+            host = urlsplit(headers.get("location", "")).hostname
+        except ValueError:
+            host = None
+        return f"redirected to {plain(host or 'no host', limit=80)}, which is not followed"
+    kind = headers.get("content-type", "").split(";")[0]
+    return f"an answer without Linq's error body ({plain(kind, limit=40) or 'no content type'})"
+
+
+def _next_step(status_code: int, settings: Settings) -> str:
+    if status_code == 401:
+        return (
+            f"The key came from {settings.api_key_source}. Set a valid one with `pulumi config set --secret"
+            " linq:apiKey` or LINQ_API_V3_API_KEY; for `refresh` and `destroy` after a rotation set"
+            " LINQ_API_KEY_OVERRIDE."
+        )
+    if 300 <= status_code < 400:
+        return "Set linq:baseUrl to the final address."
+    return {
+        403: "Ask the owner of the Linq account for a key that may write this line.",
+        404: "See which lines this key sees with `linq-provider numbers`.",
+        429: "Run the command again later.",
+    }.get(status_code, "Run the command again; with the trace_id Linq's support can find the request.")
