@@ -1,0 +1,68 @@
+"""What the program of this run declares and who holds which line, as far as one provider process is told.
+
+The engine creates the new resource before it deletes the old one, and tells neither of the other. A rename
+without alias is therefore a create followed by a delete of the same line, which would silence it.
+"""
+
+from __future__ import annotations
+
+import threading
+
+from linq_provider.errors import RefusedError
+
+
+class Declarations:
+    """Remembered for the life of the process, which is one run; nothing is ever forgotten.
+
+    A line is named as the program does: by `phone_number_id` or by `phone_number`.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._forwarding: dict[str, str | None] = {}
+        self._held: set[str] = set()
+        self._changing: dict[str, str] = {}
+
+    def declare(self, identity: str, forwarding_number: str | None) -> None:
+        """The program declares this line; None for a number that is not known yet."""
+        with self._lock:
+            self._forwarding[identity] = forwarding_number
+
+    def declares(self, *identities: str) -> bool:
+        """Whether the program declares a line under any of its names."""
+        with self._lock:
+            return any(identity in self._forwarding for identity in identities)
+
+    def forwarding_of(self, *identities: str) -> str | None:
+        """The number declared for a line under any of its names; None where there is none or it is unknown."""
+        with self._lock:
+            return next((self._forwarding[i] for i in identities if i in self._forwarding), None)
+
+    def hold(self, phone_number_id: str) -> None:
+        """A resource kept, created or updated this line in this run."""
+        with self._lock:
+            self._held.add(phone_number_id)
+            self._changing.pop(phone_number_id, None)
+
+    def change(self, phone_number_id: str, recorded: str) -> None:
+        """A resource is about to change this line, from the number that the state records."""
+        with self._lock:
+            self._changing[phone_number_id] = recorded
+
+    def recorded(self, phone_number_id: str) -> str | None:
+        """The recorded number of a line that is about to change: with `replace_on_changes` its own create asks."""
+        with self._lock:
+            return self._changing.get(phone_number_id)
+
+    def refuse_second_holder(self, phone_number_id: str) -> None:
+        """Refuse a line that another resource holds.
+
+        Raises:
+            RefusedError: it was kept, created or updated in this run already.
+        """
+        with self._lock:
+            if phone_number_id in self._held:
+                raise RefusedError(
+                    f"Line {phone_number_id} is declared by another resource of this program too.",
+                    next_step="Remove one of the two; which one's number would win is not defined.",
+                )
