@@ -1,0 +1,14 @@
+"""One line, forwarded to where the stack's configuration says."""
+
+import pulumi
+
+import linq_provider as linq
+
+config = pulumi.Config()
+
+line = linq.PhoneNumberForwarding(
+    "support-line",
+    phone_number=config.require("line"),
+    forwarding_number=config.require("forwardTo"),
+)
+pulumi.export("forwards_to", line.forwarding_number)
