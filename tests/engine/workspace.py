@@ -1,0 +1,119 @@
+"""A Pulumi stack in a folder, and the real CLI run on it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import textwrap
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from linq_provider.emulator import Emulator
+
+PROJECT = "engine-test"
+HEADER = "import pulumi\nimport linq_provider as linq\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one CLI call printed, and its exit code."""
+
+    code: int
+    output: str
+
+    @property
+    def changes(self) -> dict[str, int]:
+        """The summary's counts, like {"created": 2}; the stack itself and what did not change left out."""
+        summary = self.output.partition("Resources:")[2]
+        counts = {verb: int(n) for n, verb in re.findall(r"(\d+) (?:to )?(\w+)", summary.partition("Duration")[0])}
+        return {verb: n for verb, n in counts.items() if verb not in ("unchanged", "changes", "change")}
+
+
+class Workspace:
+    """One stack in a folder of its own. `program` replaces the stack's program; the verbs run the real CLI."""
+
+    def __init__(self, folder: Path, emulator: Emulator, environment: dict[str, str]) -> None:
+        self.folder = folder
+        self.emulator = emulator
+        self.environment = environment | {"PULUMI_BACKEND_URL": f"file://{folder / 'backend'}"}
+        self.configure("linq:baseUrl", emulator.url)
+
+    def program(self, text: str) -> None:
+        """Make `text` the program of the stack; `pulumi` and `linq` are imported for it."""
+        (self.folder / "__main__.py").write_text(HEADER + textwrap.dedent(text))
+
+    def configure(self, key: str, value: str) -> None:
+        """Write a plain setting into the stack's file, which is cheaper than `pulumi config set`."""
+        file = self.folder / "Pulumi.dev.yaml"
+        lines = [line for line in file.read_text().splitlines() if not line.startswith(f"  {key}:")]
+        file.write_text("\n".join([*lines, f"  {key}: {json.dumps(value)}"]) + "\n")
+
+    def unset(self, key: str) -> None:
+        """Take a setting out of the stack's file, with the lines indented below it."""
+        text = (self.folder / "Pulumi.dev.yaml").read_text()
+        (self.folder / "Pulumi.dev.yaml").write_text(re.sub(rf"  {key}:.*\n(    .*\n)*", "", text))
+
+    def run(self, *args: str, fails: bool | int = False, timeout: float = 300, **environment: str) -> Run:
+        """Run `pulumi ARGS`; `fails` demands that it does (True), or with which code."""
+        done = subprocess.run(
+            ["pulumi", *args, "--non-interactive", "--color=never"],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        as_wanted = done.returncode == fails if fails not in (True, False) else bool(done.returncode) == fails
+        assert as_wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
+        return Run(done.returncode, done.stdout)
+
+    def up(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
+        """`pulumi up` without the preview phase, which has tests of its own."""
+        return self.run("up", "--yes", "--skip-preview", *args, fails=fails, **environment)
+
+    def preview(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
+        """`pulumi preview --diff`."""
+        return self.run("preview", "--diff", *args, fails=fails, **environment)
+
+    def refresh(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
+        """`pulumi refresh` without its preview phase."""
+        return self.run("refresh", "--yes", "--skip-preview", "--diff", *args, fails=fails, **environment)
+
+    def destroy(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
+        """`pulumi destroy` without its preview phase."""
+        return self.run("destroy", "--yes", "--skip-preview", *args, fails=fails, **environment)
+
+    def empty_preview(self) -> None:
+        """The next preview plans nothing."""
+        self.run("preview", "--expect-no-changes")
+
+    def state_text(self) -> str:
+        """The whole state file."""
+        return (self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / "dev.json").read_text()
+
+    def state(self) -> dict[str, dict[str, Any]]:
+        """The stack's forwardings by resource name, as the state file holds them."""
+        resources = json.loads(self.state_text())["checkpoint"]["latest"].get("resources", [])
+        return {r["urn"].rpartition("::")[2]: r for r in resources if "dynamic/linq" in r["type"]}
+
+    def outputs(self, name: str) -> dict[str, Any]:
+        """The outputs of one resource, without the provider's pickle."""
+        return {k: v for k, v in self.state()[name]["outputs"].items() if k != "__provider"}
+
+    def inputs(self, name: str) -> dict[str, Any]:
+        """The inputs of one resource, without the provider's pickle."""
+        return {k: v for k, v in self.state()[name]["inputs"].items() if k != "__provider"}
+
+    def writes(self) -> list[tuple[str, str]]:
+        """What was written at the server since the last `clear_requests`: (id, number)."""
+        puts = [request for request in self.emulator.requests if request.method == "PUT"]
+        return [(put.path.rpartition("/")[2], put.body["forwarding_number"]) for put in puts]
+
+    def methods(self) -> list[str]:
+        """The methods of the requests since the last `clear_requests`."""
+        return [request.method for request in self.emulator.requests]
