@@ -14,7 +14,7 @@ from workspace import PROJECT, Workspace
 
 from linq_provider.emulator import Emulator
 
-API_KEY = "engine-test-key-0123456789"
+API_KEY = "canary-4f9d2c71b8e35a60"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,145 @@
+"""The whole story on the real Pulumi engine, against the emulator: `make demo`.
+
+Runs the root project in a temporary copy, checks after each step what the server holds, and ends with exit code 1
+at the first step that did not do what it says.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from linq_provider.emulator import Emulator
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+OFFICE, MOBILE, STRANGER = "+12025559999", "+12025558888", "+12025550666"
+BOLD, DIM, RESET = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else [""] * 3
+
+
+class StepFailed(Exception):
+    """A step did not do what it says."""
+
+
+class Demo:
+    """A copy of the root project in `folder`, its own Pulumi home and backend, and an emulator."""
+
+    def __init__(self, folder: Path, emulator: Emulator) -> None:
+        self.emulator = emulator
+        self.line = emulator.phone_numbers[0]
+        self.folder = folder
+        shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
+        shutil.copytree(CHECKOUT / "examples" / "quickstart", folder / "examples" / "quickstart")
+        (folder / "backend").mkdir()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "LINQ_"))}
+        self.environment = inherited | {
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PULUMI_HOME": str(folder / "pulumi-home"),
+            "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
+            "PULUMI_CONFIG_PASSPHRASE": "demo",
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+            "LINQ_API_V3_BASE_URL": emulator.url,
+            "LINQ_API_V3_API_KEY": emulator.api_key,
+        }
+
+    def run(self, command: str, *, quiet: bool = False) -> str:
+        """Run a command of the story, show it with its output, and return the output."""
+        print(f"{BOLD}$ {command}{RESET}", flush=True)
+        options = " --non-interactive" if command.startswith("pulumi") else ""
+        if command.split()[1] in ("up", "refresh", "destroy"):
+            options += " --suppress-progress"
+        done = subprocess.run(
+            (command + options).split(),
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if not quiet or done.returncode:
+            print("".join(f"  {line}\n" for line in done.stdout.splitlines() if line.strip()), end="", flush=True)
+        if done.returncode:
+            raise StepFailed(f"`{command}` ended with exit code {done.returncode}")
+        return done.stdout
+
+    def holds(self, number: str | None, *, writes: int) -> None:
+        """Show where the line forwards at the server, and demand that it is `number` after so many writes."""
+        live = self.emulator.phone_numbers[0].forwarding_number
+        puts = sum(request.method == "PUT" for request in self.emulator.requests)
+        self.emulator.clear_requests()
+        print(f"{DIM}  server: {self.line.phone_number} -> {live or 'not forwarded'}  (writes: {puts}){RESET}\n")
+        if (live, puts) != (number, writes):
+            raise StepFailed(f"the server should hold {number or 'no forwarding'} after {writes} write(s)")
+
+
+def title(text: str) -> None:
+    """A heading of the story."""
+    print(f"{BOLD}== {text}{RESET}", flush=True)
+
+
+def demand(condition: bool, claim: str) -> None:
+    """End the demo where a claim does not hold."""
+    if not condition:
+        raise StepFailed(claim)
+
+
+def story(demo: Demo) -> None:
+    """Set up, up, up again, change, drift, heal, destroy."""
+    title("The account, as a Linq customer sees it")
+    demo.run("linq-provider numbers")
+    demo.run("pulumi stack init dev", quiet=True)
+    demo.run(f"pulumi config set line {demo.line.phone_number}", quiet=True)
+    demo.run(f"pulumi config set forwardTo {OFFICE}", quiet=True)
+    demo.holds(None, writes=0)
+
+    title("Declare it: the line forwards to the office")
+    demo.run("pulumi up --yes")
+    demo.holds(OFFICE, writes=1)
+
+    title("The same again: nothing to do")
+    demand("unchanged" in demo.run("pulumi up --yes --expect-no-changes"), "the second up changes nothing")
+    demo.holds(OFFICE, writes=0)
+
+    title("A changed number: the preview shows it, up writes it")
+    demo.run(f"pulumi config set forwardTo {MOBILE}", quiet=True)
+    shown = demo.run("pulumi preview --diff")
+    demand(f'"{OFFICE}" => "{MOBILE}"' in shown, "the preview shows the old and the new number")
+    demo.run("pulumi up --yes --skip-preview")
+    demo.holds(MOBILE, writes=1)
+
+    title("Somebody changes it by hand: refresh shows the drift")
+    demo.emulator.set_forwarding(demo.line.id, STRANGER)
+    shown = demo.run("pulumi refresh --yes --skip-preview --diff")
+    demand(f'"{MOBILE}" => "{STRANGER}"' in shown, "refresh shows the drift")
+    demo.holds(STRANGER, writes=0)
+
+    title("up heals it")
+    demo.run("pulumi up --yes --skip-preview")
+    demo.holds(MOBILE, writes=1)
+
+    title("destroy clears the forwarding")
+    demo.run("pulumi destroy --yes --skip-preview")
+    demo.holds(None, writes=1)
+
+
+def main() -> int:
+    """Run the story; 0 when every step did what it says."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="linq-demo-") as folder, Emulator(numbers=3) as emulator:
+        try:
+            story(Demo(Path(folder), emulator))
+        except StepFailed as error:
+            print(f"\n{BOLD}The demo failed: {error}.{RESET}", file=sys.stderr)
+            return 1
+    print(f"{BOLD}Every step did what it says, in {time.monotonic() - started:.0f} s.{RESET}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
