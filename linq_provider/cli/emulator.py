@@ -1,0 +1,91 @@
+"""`linq-provider emulator`: the local stand-in for the API, until it is interrupted."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from linq_provider.emulator import Emulator
+
+
+@click.command()
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    help="Port on 127.0.0.1; 0, the default, is a free one.",
+)
+@click.option(
+    "--state",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that keeps lines and tokens between runs; created if missing.",
+)
+@click.option(
+    "--numbers", type=click.IntRange(0), default=3, show_default=True, help="Lines of a new account."
+)
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="NAME",
+    help="What goes wrong, such as 429=1, 500 or hang; may be repeated.",
+)
+@click.option(
+    "--fault-rate",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the requests that a fault hits.",
+)
+def emulator(
+    *, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float
+) -> None:
+    """Run a local stand-in for Linq's API.
+
+    It listens on 127.0.0.1 only and runs until SIGINT or SIGTERM.
+    """
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
+            signal.signal(number, signal.default_int_handler)
+        with _emulator(
+            port=port, state=state, numbers=numbers, faults=faults, fault_rate=fault_rate
+        ) as running:
+            click.echo(_greeting(running))
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        raise click.ClickException(f"the emulator cannot start: {error.strerror or error}.") from error
+    except ValueError as error:
+        raise click.ClickException(f"{error}.") from error
+
+
+def _emulator(
+    *, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float
+) -> Emulator:
+    from linq_provider.emulator import Emulator, Fault
+
+    parsed = [Fault.parse(name) for name in faults]
+    emulator = Emulator(numbers, port=port, state=state)
+    if parsed:
+        emulator.fail_randomly(fault_rate, parsed)
+    return emulator
+
+
+def _greeting(running: Emulator) -> str:
+    return "\n".join(
+        (
+            f"Base URL: {running.url}",
+            f"API key:  {running.api_key}",
+            "",
+            "In the shell that is to use it:",
+            f"export LINQ_API_V3_BASE_URL={running.url}",
+            f"export LINQ_API_V3_API_KEY={running.api_key}",
+        )
+    )

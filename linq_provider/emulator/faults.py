@@ -1,0 +1,249 @@
+"""What can go wrong with one request, each as a value: `emulator.fail(Fault.server_error())`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from linq_provider.emulator.api import PHRASES, RATE_LIMITED, SERVER_ERROR, Answer, ApiError
+
+Wire = Literal[
+    "whole",
+    "hang",
+    "hang-after-headers",
+    "drip",
+    "reset-unread",
+    "reset",
+    "reset-mid-body",
+    "truncated",
+    "close-idle",
+    "close-on-reuse",
+]
+_COMPLETE: tuple[Wire, ...] = ("whole", "drip", "close-idle", "close-on-reuse")
+# A status that Linq does not document gets a code of its family: 1xxx the request, 3xxx the server.
+_CODES = {400: 1002, 401: 2004, 403: 2005, 404: 2001, 429: 1007, 500: 3006}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way for a request to go wrong; made by the class methods below or by `Fault.parse`.
+
+    `applied` says whether the request is carried out before the fault shows: the difference
+    between a write that never happened and one whose answer was lost. `applying()` changes it.
+    """
+
+    name: str
+    replaces: ApiError | Answer | None = None
+    status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    applied: bool = False
+    wire: Wire = "whole"
+    seconds: float = 0.0
+    keep: int | None = None
+    stale: bool = False
+    method: str | None = None
+
+    @property
+    def cuts_answer(self) -> bool:
+        """Whether the client never gets the whole answer."""
+        return self.wire not in _COMPLETE
+
+    def applying(self) -> Fault:
+        """The same fault after the request was carried out; its name ends in `-applied`."""
+        return replace(self, name=f"{self.name}-applied", applied=True)
+
+    @classmethod
+    def parse(cls, text: str) -> Fault:
+        """The fault with this name, as on a command line: `500`, `hang`, `429=2`, `503-applied`.
+
+        What follows `=` is the fault's argument. Raises ValueError, with all names, otherwise.
+        """
+        name, _, argument = text.partition("=")
+        if name.endswith("-applied"):
+            return cls.parse(text.replace("-applied", "", 1)).applying()
+        try:
+            return _parsed(name, argument)
+        except (KeyError, ValueError):
+            names = ", ".join(sorted(_WITHOUT_ARGUMENT.keys() | _WITH_ARGUMENT.keys()))
+            raise ValueError(f"{text!r} is no fault; there are {names}, and any HTTP status") from None
+
+    @classmethod
+    def error(
+        cls,
+        status: int,
+        *,
+        code: int | None = None,
+        message: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        body_retry_after: float | str | None = None,
+    ) -> Fault:
+        """Any status with Linq's error body; code and message default to what fits the status."""
+        family = 3000 if status >= 500 else 1000
+        error = ApiError(
+            status,
+            code or _CODES.get(status, family),
+            message or PHRASES.get(status, "Error"),
+            body_retry_after,
+        )
+        return cls(str(status), error, headers=tuple((headers or {}).items()))
+
+    @classmethod
+    def rate_limited(
+        cls, retry_after: str | None = None, *, body_retry_after: float | str | None = None
+    ) -> Fault:
+        """429/1007; `retry_after` is the header as sent, sensible or not."""
+        headers = () if retry_after is None else (("Retry-After", retry_after),)
+        return cls("429", replace(RATE_LIMITED, retry_after=body_retry_after), headers=headers)
+
+    @classmethod
+    def server_error(cls) -> Fault:
+        """500/3006."""
+        return cls("500", SERVER_ERROR)
+
+    @classmethod
+    def service_unavailable(cls) -> Fault:
+        """503 with Linq's error body."""
+        return cls.error(503)
+
+    @classmethod
+    def gateway_timeout(cls) -> Fault:
+        """504 with Linq's error body."""
+        return cls.error(504)
+
+    @classmethod
+    def bad_gateway_html(cls, *, size: int = 5_000_000) -> Fault:
+        """502 as a proxy sends it: `size` bytes of HTML."""
+        start, end = b"<html><body><h1>502 Bad Gateway</h1><!--", b"--></body></html>"
+        body = start + b"x" * (size - len(start) - len(end)) + end
+        return replace(cls.raw(body, status=502, content_type="text/html"), name="502-html")
+
+    @classmethod
+    def unsuccessful(cls) -> Fault:
+        """200 with `success: false` and an error in the body."""
+        return cls("success-false", SERVER_ERROR, status=200)
+
+    @classmethod
+    def redirect(cls, status: int = 302, *, location: str = "/api/partner/v3/elsewhere") -> Fault:
+        """A redirect to `location`, with an empty body."""
+        return cls("redirect", Answer(status, b"", (("Location", location),)))
+
+    @classmethod
+    def raw(cls, body: bytes, *, status: int = 200, content_type: str = "application/json") -> Fault:
+        """Exactly the given body."""
+        return cls("raw", Answer(status, body, (("Content-Type", content_type),)))
+
+    @classmethod
+    def wrong_content_type(cls, content_type: str = "text/html") -> Fault:
+        """The right answer, labelled as something else."""
+        return cls("content-type", headers=(("Content-Type", content_type),), applied=True)
+
+    @classmethod
+    def delay(cls, seconds: float) -> Fault:
+        """The request is carried out at once, its answer comes after `seconds`."""
+        return cls("delay", applied=True, seconds=seconds)
+
+    @classmethod
+    def hang(cls) -> Fault:
+        """No byte ever comes back, and the request is not carried out."""
+        return cls("hang", wire="hang")
+
+    @classmethod
+    def hang_after_headers(cls) -> Fault:
+        """The headers come, the body never does; the request is carried out."""
+        return cls("hang-after-headers", applied=True, wire="hang-after-headers")
+
+    @classmethod
+    def drip(cls, interval: float = 1.0) -> Fault:
+        """Headers and body come one byte every `interval` seconds."""
+        return cls("drip", applied=True, wire="drip", seconds=interval)
+
+    @classmethod
+    def reset_before_read(cls) -> Fault:
+        """RST when the headers of the request are in, its body unread and nothing carried out."""
+        return cls("reset-before-read", wire="reset-unread")
+
+    @classmethod
+    def reset_after_write(cls) -> Fault:
+        """RST in place of the answer to a PUT that was carried out; no other method is hit."""
+        return cls("reset-after-write", applied=True, wire="reset", method="PUT")
+
+    @classmethod
+    def reset_mid_body(cls) -> Fault:
+        """RST after half of the body."""
+        return cls("reset-mid-body", applied=True, wire="reset-mid-body")
+
+    @classmethod
+    def truncated(cls) -> Fault:
+        """Half of the body that Content-Length announces, then an orderly close."""
+        return cls("truncated", applied=True, wire="truncated")
+
+    @classmethod
+    def close_idle(cls) -> Fault:
+        """The right answer, then the server closes the connection without having said so."""
+        return cls("close-idle", applied=True, wire="close-idle")
+
+    @classmethod
+    def close_on_reuse(cls) -> Fault:
+        """The right answer; the next request on the same connection is met with a close."""
+        return cls("close-on-reuse", applied=True, wire="close-on-reuse")
+
+    @classmethod
+    def empty_list(cls) -> Fault:
+        """A list without rows."""
+        return replace(cls.partial_list(0), name="empty-list")
+
+    @classmethod
+    def partial_list(cls, keep: int = 1) -> Fault:
+        """A list of the first `keep` rows only."""
+        return cls("partial-list", applied=True, keep=keep, method="GET")
+
+    @classmethod
+    def stale_list(cls) -> Fault:
+        """The list as it was before the last change of the account."""
+        return cls("stale-list", applied=True, stale=True, method="GET")
+
+
+_STATUSES = {status: status for status in PHRASES if status >= 200}
+NO_FAULT = Fault("none", applied=True)
+
+
+_WITHOUT_ARGUMENT: dict[str, Callable[[], Fault]] = {
+    "429": Fault.rate_limited,
+    "500": Fault.server_error,
+    "502-html": Fault.bad_gateway_html,
+    "success-false": Fault.unsuccessful,
+    "redirect": Fault.redirect,
+    "empty-body": lambda: replace(Fault.raw(b""), name="empty-body"),
+    "truncated-json": lambda: replace(Fault.raw(b'{"phone_numbers":[{"id":"'), name="truncated-json"),
+    "content-type": Fault.wrong_content_type,
+    "hang": Fault.hang,
+    "hang-after-headers": Fault.hang_after_headers,
+    "drip": Fault.drip,
+    "reset-before-read": Fault.reset_before_read,
+    "reset-after-write": Fault.reset_after_write,
+    "reset-mid-body": Fault.reset_mid_body,
+    "truncated": Fault.truncated,
+    "close-idle": Fault.close_idle,
+    "close-on-reuse": Fault.close_on_reuse,
+    "empty-list": Fault.empty_list,
+    "partial-list": Fault.partial_list,
+    "stale-list": Fault.stale_list,
+}
+_WITH_ARGUMENT: dict[str, Callable[[str], Fault]] = {
+    "429": Fault.rate_limited,
+    "502-html": lambda size: Fault.bad_gateway_html(size=int(size)),
+    "redirect": lambda url: Fault.redirect(location=url),
+    "raw": lambda text: Fault.raw(text.encode()),
+    "delay": lambda seconds: Fault.delay(float(seconds)),
+    "drip": lambda seconds: Fault.drip(float(seconds)),
+    "partial-list": lambda keep: Fault.partial_list(int(keep)),
+}
+
+
+def _parsed(name: str, argument: str) -> Fault:
+    if argument:
+        return _WITH_ARGUMENT[name](argument)
+    if name in _WITHOUT_ARGUMENT:
+        return _WITHOUT_ARGUMENT[name]()
+    return Fault.error(_STATUSES[int(name)])

@@ -1,0 +1,171 @@
+"""The emulator as its users see it: start, stop, look, edit by hand, make things go wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from linq_provider.emulator.api import BASE_PATH, Api
+from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.service import RateLimit, RecordedRequest, Service
+from linq_provider.emulator.state import EmulatedNumber, default_id, open_account
+from linq_provider.emulator.wire import HOST, Server
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Emulator:
+    """Linq's phone number API on 127.0.0.1, with a state of its own.
+
+        with Emulator(numbers=3) as emulator:
+            emulator.url, emulator.api_key, emulator.phone_numbers, emulator.requests
+
+    Args:
+        numbers: how many lines, with the same ids and numbers on every machine; or the lines
+            themselves as dicts with `id`, `phone_number` and, if wanted, `forwarding_number`
+            and `line_type`.
+        port: 0 takes a free one, which the emulator keeps when it is stopped and started again.
+        state: a JSON file that holds lines and tokens: read if it exists (`numbers` is then
+            ignored), replaced after each change.
+        api_key: the token that sees every line; by default one derived from `seed`.
+        delay: seconds before each answer; the request is carried out before them.
+        rate_limit: requests per second, with bursts of one second's worth; beyond it 429/1007.
+        seed: of ids, default API key and trace ids.
+
+    Raises:
+        ValueError: a state file that no emulator wrote, or two lines with one id or number.
+        OSError: from `start()`, when the port is taken.
+
+    """
+
+    def __init__(
+        self,
+        numbers: int | Iterable[Mapping[str, Any]] = 3,
+        *,
+        port: int = 0,
+        state: str | Path | None = None,
+        api_key: str | None = None,
+        delay: float = 0.0,
+        rate_limit: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        path = None if state is None else Path(state)
+        self._account = open_account(path, numbers=numbers, api_key=api_key, seed=seed)
+        self._seed = seed
+        self._port = port
+        self._server: Server | None = None
+        self._service = Service(Api(self._account, seed=seed), RateLimit(rate_limit), delay=delay)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Listen and serve; may be called again after `stop()`."""
+        if self._server is not None:
+            raise RuntimeError("the emulator already runs")
+        self._server = Server(self._service, port=self._port)
+        self._port = self._server.port
+        self._server.start()
+        return self
+
+    def stop(self) -> None:
+        """Close everything at once, hanging and kept-alive connections too; harmless when stopped."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
+
+    @property
+    def url(self) -> str:
+        """The base URL, for `linq:baseUrl` or LINQ_API_V3_BASE_URL."""
+        if not self._port:
+            raise RuntimeError("the emulator has no URL before it was started")
+        return f"http://{HOST}:{self._port}{BASE_PATH}"
+
+    @property
+    def api_key(self) -> str:
+        """The token that sees every line."""
+        return self._account.api_key
+
+    @property
+    def delay(self) -> float:
+        """Seconds before each answer; may be set at any time."""
+        return self._service.delay
+
+    @delay.setter
+    def delay(self, seconds: float) -> None:
+        self._service.delay = seconds
+
+    @property
+    def phone_numbers(self) -> list[EmulatedNumber]:
+        """The lines as they are now."""
+        return list(self._account.lines.values())
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The requests that arrived since the start or `clear_requests()`, oldest first."""
+        return list(self._service.log)
+
+    def clear_requests(self) -> None:
+        """Forget the requests that arrived so far."""
+        self._service.log.clear()
+
+    def forwarding(self, line: str) -> str:
+        """Where the line (id or phone number) forwards to, "" when nowhere; KeyError for an unknown line."""
+        return self._account.find(line).forwarding_number or ""
+
+    def set_forwarding(self, line: str, number: str | None) -> None:
+        """An edit by hand, as in Linq's dashboard: unchecked, and not among the requests."""
+        self._account.set_forwarding(line, number)
+
+    def add_number(
+        self,
+        phone_number: str,
+        forwarding_number: str | None = None,
+        *,
+        phone_number_id: str | None = None,
+        line_type: str | None = "iMessage",
+    ) -> EmulatedNumber:
+        """Put one more line on the account; ValueError when the number or id is already there."""
+        line = phone_number_id or default_id(phone_number, seed=self._seed)
+        number = EmulatedNumber(line, phone_number, forwarding_number or None, line_type)
+        self._account.add(number)
+        return number
+
+    def remove_number(self, line: str) -> None:
+        """Take a line (id or phone number) off the account."""
+        self._account.remove(line)
+
+    def create_token(self, lines: Iterable[str] | None = None, *, can_write: bool = True) -> str:
+        """A new token that sees these lines (ids or phone numbers; None: all)."""
+        return self._account.create_token(lines, can_write=can_write)
+
+    def revoke_token(self, token: str) -> None:
+        """Make a token, or the API key itself, unknown to the API."""
+        self._account.revoke_token(token)
+
+    def fail(
+        self,
+        fault: Fault,
+        *,
+        times: int | None = 1,
+        method: str | None = None,
+        path_contains: str | None = None,
+    ) -> None:
+        """The next `times` matching requests get the fault (None: every one, until `clear_faults()`)."""
+        self._service.faults.add(fault, times=times, method=method, path_contains=path_contains)
+
+    def fail_randomly(self, rate: float, faults: Iterable[Fault], seed: int = 0) -> None:
+        """A share `rate` (0 to 1) of the requests gets one of the faults; the same ones for a seed."""
+        self._service.faults.add_random(rate, faults, seed=seed)
+
+    def clear_faults(self) -> None:
+        """Forget every fault; requests that hang already go on hanging."""
+        self._service.faults.clear()

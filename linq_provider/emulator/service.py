@@ -1,0 +1,183 @@
+"""What the emulator decides about one request: which fault, which answer; and the log of it."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from linq_provider.emulator.api import RATE_LIMITED, Answer, Api, ApiError, Request
+from linq_provider.emulator.faults import NO_FAULT, Fault
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True)
+class RecordedRequest:
+    """One request that arrived; the bearer token itself is never kept, only its label.
+
+    `path` is as sent. `body` is the JSON value, or the text of a body that is not JSON, or None.
+    `status` is None when no complete answer was sent. `at` is `time.monotonic()` on arrival.
+    """
+
+    method: str
+    path: str
+    body: Any
+    status: int | None
+    token_label: str | None
+    at: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What to put on the wire: `answer`, in the way `fault` says. No answer: nothing is sent."""
+
+    answer: Answer | None
+    fault: Fault
+
+
+@dataclass
+class _ScriptedFault:
+    fault: Fault
+    times: int | None
+    method: str | None
+    path_contains: str | None
+
+    def takes(self, method: str, path: str) -> bool:
+        """Whether the request gets this fault; counts it if so."""
+        wanted = (None, method)
+        if self.times == 0 or self.method not in wanted or self.fault.method not in wanted:
+            return False
+        if self.path_contains is not None and self.path_contains not in path:
+            return False
+        self.times = None if self.times is None else self.times - 1
+        return True
+
+
+@dataclass(frozen=True)
+class _RandomFaults:
+    rate: float
+    faults: tuple[Fault, ...]
+    random: random.Random
+
+    def next(self, method: str) -> Fault | None:
+        # Two draws for every request, so that the sequence depends on nothing but the seed.
+        hit, index = self.random.random() < self.rate, self.random.randrange(len(self.faults))
+        fault = self.faults[index]
+        return fault if hit and fault.method in (None, method) else None
+
+
+class FaultScript:
+    """Which request gets which fault: scripted ones first, in the order given, then random ones."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._scripted: list[_ScriptedFault] = []
+        self._random: list[_RandomFaults] = []
+
+    def add(self, fault: Fault, *, times: int | None, method: str | None, path_contains: str | None) -> None:
+        """The next `times` matching requests get the fault; None means every one."""
+        with self._lock:
+            self._scripted.append(_ScriptedFault(fault, times, method, path_contains))
+
+    def add_random(self, rate: float, faults: Iterable[Fault], *, seed: int) -> None:
+        """A share `rate` (0 to 1) of the requests gets one of the faults."""
+        chosen = tuple(faults)
+        if not chosen or not 0 <= rate <= 1:
+            raise ValueError("random faults need at least one fault and a rate from 0 to 1")
+        with self._lock:
+            self._random.append(_RandomFaults(rate, chosen, random.Random(seed)))
+
+    def clear(self) -> None:
+        """Forget every fault, scripted and random."""
+        with self._lock:
+            self._scripted.clear()
+            self._random.clear()
+
+    def next(self, method: str, path: str) -> Fault:
+        """The fault of this request, NO_FAULT for most."""
+        with self._lock:
+            for scripted in self._scripted:
+                if scripted.takes(method, path):
+                    return scripted.fault
+            hits = [fault for source in self._random if (fault := source.next(method))]
+            return hits[0] if hits else NO_FAULT
+
+
+class RateLimit:
+    """A token bucket that holds one second's worth of requests; `rate` None means no limit."""
+
+    def __init__(self, rate: float | None, *, clock: Clock = time.monotonic) -> None:
+        if rate is not None and rate <= 0:
+            raise ValueError("rate_limit must be more than 0 requests per second")
+        self._rate = rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._left = self._size = max(1.0, rate or 0.0)
+        self._at = clock()
+
+    def excess(self) -> float:
+        """Count one request: 0 when it may pass, else the seconds until one may."""
+        if self._rate is None:
+            return 0.0
+        with self._lock:
+            now = self._clock()
+            self._left = min(self._size, self._left + (now - self._at) * self._rate)
+            self._at = now
+            if self._left < 1:
+                return (1 - self._left) / self._rate
+            self._left -= 1
+            return 0.0
+
+
+@dataclass
+class Service:
+    """Takes requests one by one, from several threads, and says what to reply to each."""
+
+    api: Api
+    limit: RateLimit
+    faults: FaultScript = field(default_factory=FaultScript)
+    delay: float = 0.0
+    clock: Clock = time.monotonic
+    log: list[RecordedRequest] = field(default_factory=list)
+
+    def take(self, request: Request, *, read_body: Callable[[], bytes]) -> Reply:
+        """The reply to a request whose body is still to be read; the request is logged here."""
+        at = self.clock()
+        excess = self.limit.excess()
+        fault = self.faults.next(request.method, request.path)
+        if fault.wire == "reset-unread":
+            return self._logged(request, Reply(None, fault), at=at)
+        request = replace(request, body=read_body())
+        answer = self._throttled(excess) if excess and fault is NO_FAULT else self._answer(request, fault)
+        return self._logged(request, Reply(answer, fault), at=at)
+
+    def log_unanswered(self, request: Request) -> None:
+        """Log a request that is met with a close."""
+        self._logged(request, Reply(None, NO_FAULT), at=self.clock())
+
+    def _answer(self, request: Request, fault: Fault) -> Answer | None:
+        own = self.api.respond(request, keep=fault.keep, stale=fault.stale) if fault.applied else None
+        replaces = fault.replaces
+        answer = self.api.error(replaces) if isinstance(replaces, ApiError) else replaces or own
+        if answer is None or fault.wire in ("hang", "reset"):
+            return None
+        headers = (*answer.headers, *fault.headers)
+        return replace(answer, status=fault.status or answer.status, headers=headers)
+
+    def _throttled(self, seconds: float) -> Answer:
+        wait = math.ceil(seconds)
+        answer = self.api.error(replace(RATE_LIMITED, retry_after=wait))
+        return replace(answer, headers=(("Retry-After", str(wait)),))
+
+    def _logged(self, request: Request, reply: Reply, *, at: float) -> Reply:
+        token = self.api.token(request.authorization)
+        complete = reply.answer is not None and not reply.fault.cuts_answer
+        status = reply.answer.status if complete and reply.answer else None
+        label = token.label if token else None
+        self.log.append(RecordedRequest(request.method, request.path, request.parsed_body, status, label, at))
+        return reply

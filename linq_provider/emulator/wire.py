@@ -1,0 +1,186 @@
+"""HTTP/1.1 on a loopback socket: puts the replies of a `Service` on the wire, faults included."""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import struct
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import TCPServer
+from typing import Any
+
+from linq_provider.emulator.api import PHRASES, Answer, Request
+from linq_provider.emulator.service import Reply, Service
+
+HOST = "127.0.0.1"
+# Closing a socket with this option sends RST instead of FIN.
+_LINGER_0 = struct.pack("ii", 1, 0)
+# How long stop() may wait for the accept loop, and a hang for its client to go away.
+_POLL_SECONDS = 0.02
+_STOP_SECONDS = 2.0
+
+
+class Server(ThreadingHTTPServer):
+    """Listens from construction on, serves from `start()` to `stop()`; one daemon thread a connection."""
+
+    daemon_threads = True
+    block_on_close = False
+    # The default of 5 drops connections of a fleet that starts with many at once.
+    request_queue_size = 1024
+
+    def __init__(self, service: Service, *, port: int) -> None:
+        self.service = service
+        self.stopping = threading.Event()
+        self.accepted_connections = 0
+        self._open: set[socket.socket] = set()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True)
+        super().__init__((HOST, port), Handler)
+
+    @property
+    def port(self) -> int:
+        """The port that the server listens on."""
+        return int(self.server_address[1])
+
+    def start(self) -> None:
+        """Accept connections, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Close the listener and every connection, idle and hanging ones too, and wait for their threads."""
+        self.stopping.set()
+        self.shutdown()
+        self.server_close()
+        self._thread.join(_STOP_SECONDS)
+        with self._changed:
+            for connection in self._open:
+                _shut(connection, socket.SHUT_RDWR)
+            self._changed.wait_for(lambda: not self._open, _STOP_SECONDS)
+
+    def server_bind(self) -> None:
+        """Bind without asking the DNS for the host's name, which can take seconds."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = HOST, self.port
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve a connection that was accepted."""
+        with self._changed:
+            self.accepted_connections += 1
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close a connection; the FIN that comes first in the base class would hide a reset."""
+        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_LINGER_0)) != _LINGER_0:
+            _shut(request, socket.SHUT_WR)
+        self.close_request(request)
+        with self._changed:
+            self._open.discard(request)
+            self._changed.notify_all()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is no error here, and the emulator prints nothing."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    """The requests of one connection."""
+
+    server: Server
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    _closes_on_reuse = False
+
+    def handle_one_request(self) -> None:
+        """Read one request and answer it; sets `close_connection` when it was the last."""
+        self.close_connection = True
+        self.raw_requestline = self.rfile.readline(65537)
+        if not self.raw_requestline or not self.parse_request():
+            return
+        request = Request(self.command, self.path, self.headers.get("Authorization"))
+        if self._closes_on_reuse:
+            self.server.service.log_unanswered(request)
+            self.close_connection = True
+            return
+        self._put(self.server.service.take(request, read_body=self._read_body))
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        """The emulator prints nothing."""
+
+    def _read_body(self) -> bytes:
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+            self.close_connection = True
+            return b""
+        return self.rfile.read(int(length))
+
+    def _put(self, reply: Reply) -> None:
+        fault, stopping = reply.fault, self.server.stopping
+        wait = self.server.service.delay + (0 if fault.wire == "drip" else fault.seconds)
+        if (wait and stopping.wait(wait)) or stopping.is_set():
+            self.close_connection = True
+        elif reply.answer is None:
+            self._give_no_answer(reply)
+        else:
+            self._put_answer(reply, *_encode(reply.answer, with_body=self.command != "HEAD"))
+
+    def _give_no_answer(self, reply: Reply) -> None:
+        if reply.fault.wire == "hang":
+            self._hang()
+        else:
+            self._reset()
+
+    def _put_answer(self, reply: Reply, head: bytes, body: bytes) -> None:
+        wire, half = reply.fault.wire, body[: len(body) // 2]
+        if wire == "drip":
+            self._drip(head + body, interval=reply.fault.seconds)
+        elif wire == "hang-after-headers":
+            self.connection.sendall(head)
+            self._hang()
+        elif wire == "reset-mid-body":
+            self.connection.sendall(head + half)
+            self._reset()
+        elif wire == "truncated":
+            self.connection.sendall(head + half)
+            self.close_connection = True
+        else:
+            # One call: a second small segment would wait 40 ms for the client's delayed ACK.
+            self.connection.sendall(head + body)
+            self.close_connection |= wire == "close-idle"
+            self._closes_on_reuse = wire == "close-on-reuse"
+
+    def _drip(self, data: bytes, *, interval: float) -> None:
+        for index in range(len(data)):
+            self.connection.sendall(data[index : index + 1])
+            if self.server.stopping.wait(interval):
+                return
+
+    def _hang(self) -> None:
+        self.close_connection = True
+        while not self.server.stopping.wait(_POLL_SECONDS) and not _peer_is_gone(self.connection):
+            pass
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_0)
+        self.close_connection = True
+
+
+def _encode(answer: Answer, *, with_body: bool) -> tuple[bytes, bytes]:
+    """Headers and body; Retry-After may hold any text, so the headers are UTF-8."""
+    headers = {"content-type": ("Content-Type", "application/json")}
+    headers["content-length"] = ("Content-Length", str(len(answer.body)))
+    headers.update({name.lower(): (name, value) for name, value in answer.headers})
+    status_line = f"HTTP/1.1 {answer.status} {PHRASES.get(answer.status, 'Error')}"
+    lines = [status_line, *(f"{name}: {value}" for name, value in headers.values())]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode(), answer.body if with_body else b""
+
+
+def _peer_is_gone(connection: socket.socket) -> bool:
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+
+
+def _shut(connection: socket.socket, how: int) -> None:
+    with contextlib.suppress(OSError):  # The peer may have closed first.
+        connection.shutdown(how)
