@@ -14,6 +14,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from pulumi_environment import pulumi_environment
+
 from linq_provider.emulator import Emulator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -34,26 +36,18 @@ class Demo:
         self.folder = folder
         shutil.copy(CHECKOUT / "Pulumi.yaml", folder)
         shutil.copytree(CHECKOUT / "examples" / "quickstart", folder / "examples" / "quickstart")
-        (folder / "backend").mkdir()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PULUMI_", "LINQ_"))}
-        self.environment = inherited | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PULUMI_HOME": str(folder / "pulumi-home"),
-            "PULUMI_BACKEND_URL": f"file://{folder / 'backend'}",
-            "PULUMI_CONFIG_PASSPHRASE": "demo",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-            "LINQ_API_V3_BASE_URL": emulator.url,
-            "LINQ_API_V3_API_KEY": emulator.api_key,
-        }
+        self.environment = pulumi_environment(
+            folder, LINQ_API_V3_BASE_URL=emulator.url, LINQ_API_V3_API_KEY=emulator.api_key
+        )
 
     def run(self, command: str, *, quiet: bool = False) -> str:
         """Run a command of the story, show it with its output, and return the output."""
         print(f"{BOLD}$ {command}{RESET}", flush=True)
-        options = " --non-interactive" if command.startswith("pulumi") else ""
-        if command.split()[1] in ("up", "refresh", "destroy"):
-            options += " --suppress-progress"
+        options = ["--non-interactive"] if command.startswith("pulumi") else []
+        if command.startswith(("pulumi up", "pulumi refresh", "pulumi destroy")):
+            options += ["--suppress-progress"]
         done = subprocess.run(
-            (command + options).split(),
+            [*command.split(), *options],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pulumi_environment import pulumi_environment
+
 from linq_provider.emulator import Emulator
 
 PROJECT = "engine-test"
@@ -34,10 +36,10 @@ class Run:
 class Workspace:
     """One stack in a folder of its own. `program` replaces the stack's program; the verbs run the real CLI."""
 
-    def __init__(self, folder: Path, emulator: Emulator, environment: dict[str, str]) -> None:
+    def __init__(self, folder: Path, emulator: Emulator) -> None:
         self.folder = folder
         self.emulator = emulator
-        self.environment = environment | {"PULUMI_BACKEND_URL": f"file://{folder / 'backend'}"}
+        self.environment = pulumi_environment(folder)
         self.configure("linq:baseUrl", emulator.url)
 
     def program(self, text: str) -> None:
@@ -55,8 +57,8 @@ class Workspace:
         text = (self.folder / "Pulumi.dev.yaml").read_text()
         (self.folder / "Pulumi.dev.yaml").write_text(re.sub(rf"  {key}:.*\n(    .*\n)*", "", text))
 
-    def run(self, *args: str, fails: bool | int = False, timeout: float = 300, **environment: str) -> Run:
-        """Run `pulumi ARGS`; `fails` demands that it does (True), or with which code."""
+    def run(self, *args: str, fails: bool | int | None = False, timeout: float = 300, **environment: str) -> Run:
+        """Run `pulumi ARGS`; `fails` demands that it does (True), or with which code; None takes either."""
         done = subprocess.run(
             ["pulumi", *args, "--non-interactive", "--color=never"],
             cwd=self.folder,
@@ -68,8 +70,8 @@ class Workspace:
             timeout=timeout,
             check=False,
         )
-        as_wanted = done.returncode == fails if fails not in (True, False) else bool(done.returncode) == fails
-        assert as_wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
+        wanted = {None: done.returncode, True: done.returncode or 1, False: 0}.get(fails, fails)
+        assert done.returncode == wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
         return Run(done.returncode, done.stdout)
 
     def up(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
@@ -96,10 +98,14 @@ class Workspace:
         """The whole state file."""
         return (self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / "dev.json").read_text()
 
+    def resources(self) -> list[dict[str, Any]]:
+        """The stack's forwardings as the state file holds them, those that wait for deletion included."""
+        resources = (json.loads(self.state_text())["checkpoint"]["latest"] or {}).get("resources", [])
+        return [resource for resource in resources if "dynamic/linq" in resource["type"]]
+
     def state(self) -> dict[str, dict[str, Any]]:
-        """The stack's forwardings by resource name, as the state file holds them."""
-        resources = json.loads(self.state_text())["checkpoint"]["latest"].get("resources", [])
-        return {r["urn"].rpartition("::")[2]: r for r in resources if "dynamic/linq" in r["type"]}
+        """The stack's forwardings by resource name."""
+        return {resource["urn"].rpartition("::")[2]: resource for resource in self.resources()}
 
     def outputs(self, name: str) -> dict[str, Any]:
         """The outputs of one resource, without the provider's pickle."""
