@@ -74,6 +74,30 @@ class Workspace:
         assert done.returncode == wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
         return Run(done.returncode, done.stdout)
 
+    def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
+        """Start `pulumi ARGS` in a process group of its own, to be killed."""
+        return subprocess.Popen(
+            ["pulumi", *args, "--non-interactive", "--color=never"],
+            cwd=self.folder,
+            env=self.environment | environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def providers(self) -> list[int]:
+        """The process ids of this stack's dynamic providers that are alive."""
+        return [int(process.name) for process in Path("/proc").glob("[0-9]*") if self._is_provider(process)]
+
+    def _is_provider(self, process: Path) -> bool:
+        try:
+            command = (process / "cmdline").read_bytes()
+            return b"pulumi.dynamic" in command and bytes(self.folder) in (process / "environ").read_bytes()
+        except OSError:
+            return False
+
     def up(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
         """`pulumi up` without the preview phase, which has tests of its own."""
         return self.run("up", "--yes", "--skip-preview", *args, fails=fails, **environment)
@@ -94,9 +118,14 @@ class Workspace:
         """The next preview plans nothing."""
         self.run("preview", "--expect-no-changes")
 
+    @property
+    def state_file(self) -> Path:
+        """The state, as the file backend keeps it."""
+        return self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / "dev.json"
+
     def state_text(self) -> str:
         """The whole state file."""
-        return (self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / "dev.json").read_text()
+        return self.state_file.read_text()
 
     def resources(self) -> list[dict[str, Any]]:
         """The stack's forwardings as the state file holds them, those that wait for deletion included."""
@@ -114,6 +143,11 @@ class Workspace:
     def inputs(self, name: str) -> dict[str, Any]:
         """The inputs of one resource, without the provider's pickle."""
         return {k: v for k, v in self.state()[name]["inputs"].items() if k != "__provider"}
+
+    def pending(self) -> list[str]:
+        """The kinds of operations that the state file says are under way."""
+        latest = json.loads(self.state_text())["checkpoint"]["latest"] or {}
+        return [operation["type"] for operation in latest.get("pending_operations", [])]
 
     def writes(self) -> list[tuple[str, str]]:
         """What was written at the server since the last `clear_requests`: (id, number)."""

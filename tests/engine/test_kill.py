@@ -1,0 +1,144 @@
+"""Runners are killed mid-run: nothing stays behind, and the documented commands bring the account right.
+
+`KILL_ROUNDS` repeats each cell (`make soak`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+from workspace import Workspace
+
+from linq_provider.emulator import Fault
+
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(sys.platform != "linux", reason="finds the provider's processes in /proc"),
+]
+
+ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
+OFFICE, DESK = "+12025559999", "+12025558888"
+PROVIDER_ENDS_WITHIN = 2.0  # seconds
+
+
+def forwarding(stack: Workspace, to: str | None) -> None:
+    """A program of one line that forwards to `to`; None for a program without it."""
+    line = stack.emulator.phone_numbers[0].phone_number
+    declared = f'linq.PhoneNumberForwarding("x", phone_number="{line}", forwarding_number="{to}")'
+    stack.program(declared if to else "")
+
+
+def wait_for(happened: Callable[[], bool], *, seconds: float = 60) -> None:
+    """Return as soon as something happened in another process."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+def until_request(stack: Workspace, method: str) -> None:
+    """Wait until the server has seen a request."""
+    wait_for(lambda: method in stack.methods())
+
+
+def recover(stack: Workspace, to: str | None) -> None:
+    """The documented recovery; afterwards the line does what the program says, and nothing is pending."""
+    stack.emulator.clear_faults()
+    stack.run("cancel", "--yes", fails=None)
+    if not stack.state_text():  # killed while it wrote: the file backend keeps the state before in a .bak
+        shutil.copy(f"{stack.state_file}.bak", stack.state_file)
+    stack.refresh("--clear-pending-creates")
+    stack.up()
+    assert (stack.emulator.phone_numbers[0].forwarding_number or None) == to
+    assert stack.pending() == []
+    stack.empty_preview()
+
+
+# verb: what the line forwarded to before, and what is declared now
+VERBS = {"create": (None, OFFICE), "update": (OFFICE, DESK), "delete": (OFFICE, None)}
+MOMENTS = {
+    "before-the-write": ("hang", "GET"),
+    "during-the-write": ("hang", "PUT"),
+    "after-the-write": ("hang-after-headers", "PUT"),
+    "after-the-answer": (None, "PUT"),
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("verb", VERBS)
+def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str) -> None:
+    """kill -9 of the engine: the provider is gone within 2 s; cancel, refresh --clear-pending-creates, up bring it right."""
+    before, after = VERBS[verb]
+    fault, method = MOMENTS[moment]
+    for _ in range(ROUNDS):
+        forwarding(stack, before)
+        stack.up()
+        forwarding(stack, after)
+        stack.emulator.clear_requests()
+        if fault:
+            stack.emulator.fail(Fault.parse(fault), times=None, method=method)
+        engine = stack.start("up", "--yes", "--skip-preview")
+        until_request(stack, method)
+        engine.send_signal(signal.SIGKILL)
+        engine.communicate()
+        wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+        recover(stack, after)
+
+
+def test_row_22_sigint_once(stack: Workspace) -> None:
+    """One SIGINT: the engine waits for the write under way, records it, and leaves nothing pending."""
+    forwarding(stack, OFFICE)
+    stack.emulator.fail(Fault.parse("delay=1.5"), times=None, method="PUT")
+    engine = stack.start("up", "--yes", "--skip-preview")
+    until_request(stack, "PUT")
+    engine.send_signal(signal.SIGINT)
+    engine.communicate(timeout=30)
+    assert stack.outputs("x")["forwarding_number"] == OFFICE
+    assert stack.emulator.phone_numbers[0].forwarding_number == OFFICE
+    assert stack.pending() == []
+    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    recover(stack, OFFICE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["sigint", "sigterm"])
+def test_row_22_a_second_signal(stack: Workspace, number: signal.Signals) -> None:
+    """A second signal ends engine and provider although the server hangs; the recovery brings the line right."""
+    forwarding(stack, OFFICE)
+    stack.emulator.fail(Fault.parse("hang"), times=None, method="PUT")
+    engine = stack.start("up", "--yes", "--skip-preview")
+    until_request(stack, "PUT")
+    engine.send_signal(number)
+    time.sleep(0.5)  # the engine takes two signals at once for one
+    engine.send_signal(number)
+    try:
+        engine.communicate(timeout=40)
+    except subprocess.TimeoutExpired:
+        engine.kill()
+        raise
+    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    recover(stack, OFFICE)
+
+
+def test_row_23_kill_9_of_the_provider(stack: Workspace) -> None:
+    """kill -9 of the provider in the middle of a write is an error that keeps the state; the next up converges."""
+    forwarding(stack, OFFICE)
+    stack.emulator.fail(Fault.parse("hang-after-headers"), times=None, method="PUT")
+    engine = stack.start("up", "--yes", "--skip-preview")
+    until_request(stack, "PUT")
+    for provider in stack.providers():
+        os.kill(provider, signal.SIGKILL)
+    engine.communicate(timeout=60)
+    assert engine.returncode != 0
+    assert stack.state() == {}
+    stack.emulator.clear_faults()
+    stack.up()
+    assert stack.emulator.phone_numbers[0].forwarding_number == OFFICE
+    assert stack.pending() == []
+    stack.empty_preview()
