@@ -19,9 +19,11 @@ NAMED_LINES = 3  # how many visible lines an error names
 class Client(Protocol):
     """What an account needs of `LinqClient`."""
 
-    def list_phone_numbers(self) -> Sequence[PhoneNumber]: ...
+    def list_phone_numbers(self) -> Sequence[PhoneNumber]:
+        """Every line that the key sees."""
 
-    def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber: ...
+    def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
+        """Write one forwarding; the line as the API confirms it."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 
 from linq_provider.config import Settings
 from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` also reads "1_0", "inf" and "٣"
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
         if payload.get("success") is False:
             raise _Malformed('HTTP 200 with "success": false')
     except _Malformed as error:
-        raise _invalid(failure, str(error), truncated=error.truncated) from None
+        raise invalid_answer(failure, str(error), truncated=error.truncated) from None
     return payload
 
 
@@ -61,10 +64,11 @@ def phone_number_from(payload: Mapping[str, Any], failure: Failure) -> PhoneNumb
     identity, number = payload.get("id"), payload.get("phone_number")
     forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
     if not (isinstance(identity, str) and identity and isinstance(number, str) and number):
-        raise _invalid(failure, "a line without id or phone_number")
+        raise invalid_answer(failure, "a line without id or phone_number")
     if "forwarding_number" not in payload or not isinstance(forwarding, str | None):
-        raise _invalid(failure, "a line without forwarding_number")
-    return PhoneNumber(identity.lower(), number, forwarding or "", line_type if isinstance(line_type, str) else None)
+        raise invalid_answer(failure, "a line without forwarding_number")
+    line_type = line_type if isinstance(line_type, str) else None
+    return PhoneNumber(identity.lower(), number, forwarding or "", line_type)
 
 
 def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[PhoneNumber]:
@@ -75,13 +79,11 @@ def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[Pho
     """
     rows = payload.get("phone_numbers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise _invalid(failure, "no list of phone_numbers")
+        raise invalid_answer(failure, "no list of phone_numbers")
     return [phone_number_from(row, failure) for row in rows]
 
 
-def error_from(
-    status_code: int, headers: Mapping[str, str], body: bytes, *, asked: Failure, settings: Settings
-) -> APIError:
+def error_from(headers: Mapping[str, str], body: bytes, *, asked: Failure, settings: Settings) -> APIError:
     """The exception for an unsuccessful answer, with whatever its body tells."""
     try:
         payload = _json_object(body)
@@ -92,21 +94,22 @@ def error_from(
     failure = Failure(
         asked.method,
         asked.path,
-        status_code,
+        asked.status_code,
         code=_text(said.get("code")),
-        detail=_text(said.get("message")) or _without_json(status_code, headers),
+        detail=_text(said.get("message")) or _without_json(asked.status_code, headers),
         doc_url=_text(said.get("doc_url")),
         trace_id=_text(payload.get("trace_id")),
         retry_after=retry_after(headers, said.get("retry_after")),
         attempts=asked.attempts,
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
     )
-    return api_error_class(status_code)(failure, next_step=_next_step(status_code, settings))
+    return api_error_class(asked.status_code)(failure, next_step=_next_step(asked.status_code, settings))
 
 
 def retry_after(headers: Mapping[str, str], from_body: object = None) -> float | None:
-    """Seconds that the server asks to wait, or None: `retry-after-ms`, `Retry-After`, then `error.retry_after`.
+    """Seconds that the server asks to wait, or None.
 
+    Read from `retry-after-ms`, else `Retry-After`, else `error.retry_after`, as Linq's own SDKs do.
     Anything but a finite number of seconds from 0, or an HTTP date, counts as absent.
     """
     milliseconds = _seconds(headers.get("retry-after-ms"))
@@ -124,7 +127,7 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return None
-    if isinstance(value, str) and not value.isascii():
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
         return None
     try:
         seconds = float(value)
@@ -148,12 +151,22 @@ def _json_object(body: bytes) -> dict[str, Any]:
         text = body.decode("utf-8-sig").strip()
         value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except json.JSONDecodeError as error:
-        raise _Malformed("no valid JSON", truncated=error.pos >= len(text) or "Unterminated" in error.msg) from None
-    except (UnicodeDecodeError, RecursionError):
+        raise _Malformed("no valid JSON", truncated=_is_cut(text, error)) from None
+    except UnicodeDecodeError as error:
+        raise _Malformed("no valid JSON", truncated=error.reason == "unexpected end of data") from None
+    except _Malformed:
+        raise
+    except (ValueError, RecursionError):  # a number of thousands of digits; nesting of thousands of levels
         raise _Malformed("no valid JSON") from None
     if not isinstance(value, dict):
         raise _Malformed("JSON, but no object")
     return value
+
+
+def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether `text` is the beginning of a JSON object, rather than something else or wrong inside."""
+    at_end = error.pos >= len(text) or not text.endswith("}") or error.msg.startswith("Unterminated")
+    return at_end and text[:1] in ("", "{")
 
 
 def _no_constant(name: str) -> float:
@@ -167,12 +180,19 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def _invalid(asked: Failure, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
+def invalid_answer(asked: Failure, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
+    """The exception for a success that cannot be trusted."""
     failure = Failure(
-        asked.method, asked.path, asked.status_code, detail=reason, attempts=asked.attempts, truncated=truncated
+        asked.method,
+        asked.path,
+        asked.status_code,
+        detail=reason,
+        attempts=asked.attempts,
+        truncated=truncated,
     )
     return APIResponseValidationError(
-        failure, next_step="That is not Linq's documented answer: check linq:baseUrl and any proxy on the way."
+        failure,
+        next_step="This is not Linq's documented answer: check linq:baseUrl and any proxy on the way.",
     )
 
 

@@ -14,20 +14,27 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 
-from linq_provider.answers import PhoneNumber, error_from, payload_from, phone_number_from, phone_numbers_from
+from linq_provider.answers import (
+    PhoneNumber,
+    error_from,
+    invalid_answer,
+    payload_from,
+    phone_number_from,
+    phone_numbers_from,
+)
 from linq_provider.config import Settings
 from linq_provider.errors import (
     APIConnectionError,
     APIConnectionTimeoutError,
     APIError,
-    APIResponseValidationError,
     ConflictError,
     Failure,
-    InternalServerError,
     LinqError,
     RateLimitError,
+    is_transient,
+    leaves_doubt,
 )
 
 if TYPE_CHECKING:
@@ -39,8 +46,11 @@ MAX_BODY_BYTES = 1024 * 1024
 BACKOFF_BASE = 0.5  # seconds, doubled for each attempt, full jitter
 BACKOFF_CAP = 30.0  # seconds
 LONGEST_WAIT = 60.0  # seconds; a longer Retry-After is reported instead of slept, as Linq's own SDKs do
-RETRIED_STATUS = frozenset({408, 425, 429})  # and every 5xx
 CONFLICT_ATTEMPTS = 3  # writes answered with 409, each followed by a read
+MAY_BE_APPLIED = (
+    "The write may have been applied: run `pulumi preview --refresh` to see what the line does now,"
+    " then `pulumi up --refresh`."
+)
 _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)  # nothing that could change the path
 
 
@@ -55,12 +65,12 @@ class LinqClient:
         settings: Settings,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], object] | None = None,
+        sleep: Callable[[float], Any] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._closed = threading.Event()
-        self._sleep = sleep if sleep is not None else self._closed.wait
+        self._sleep: Callable[[float], Any] = sleep or self._closed.wait
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._paused_until = 0.0
@@ -69,9 +79,9 @@ class LinqClient:
         """`GET /v3/phone_numbers`: every line that the key sees; the API has no read of one line.
 
         Raises:
-            LinqError: see `linq_provider.errors`; an answer of another shape is an error, never an empty list.
+            LinqError: see `linq_provider.errors`; of another shape is an error, never an empty list.
         """
-        return self._list(self._settings.timeout)
+        return self._list(self._clock() + self._settings.timeout)
 
     def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
         """`PUT /v3/phone_numbers/{id}`: forward the line to an E.164 number, or "" to clear it.
@@ -79,24 +89,27 @@ class LinqClient:
         Returns the line as the API confirms it. Where the outcome is unknown a list call decides.
 
         Raises:
-            LinqError: see `linq_provider.errors`; "may have been applied" where even the list call cannot tell.
+            LinqError: see `linq_provider.errors`; "may have been applied" where the list call cannot tell.
         """
         if not _SAFE_ID.fullmatch(phone_number_id):
             raise LinqError("A phone_number_id may hold letters, digits, '-' and '_' only.")
-        for _ in range(CONFLICT_ATTEMPTS):
-            doubt = self._try_to_set(phone_number_id, forwarding_number)
-            if isinstance(doubt, PhoneNumber):
-                return doubt
-            line = self._look(phone_number_id)
-            if line is not None and line.forwarding_number == forwarding_number:
-                return line
-            if not isinstance(doubt, ConflictError):
-                break
-        doubt.next_step = (
-            "The write may have been applied: run `pulumi preview --refresh` to see what the line does now,"
-            " then `pulumi up --refresh`."
-        )
-        raise doubt
+        deadline = self._clock() + self._settings.timeout
+        call = self._call("PUT", f"{LIST_PATH}/{phone_number_id}", deadline - self._reserve)
+        call.json = {"forwarding_number": forwarding_number}
+        for attempt in range(1, CONFLICT_ATTEMPTS + 1):
+            try:
+                return self._put(phone_number_id, forwarding_number, call)
+            except LinqError as error:
+                in_doubt = call.in_doubt or leaves_doubt(error)
+                if not in_doubt and not isinstance(error, ConflictError):
+                    raise
+                line = self._look(phone_number_id, min(self._clock() + self._reserve, deadline))
+                if line is not None and line.forwarding_number == forwarding_number:
+                    return line
+                error.next_step = MAY_BE_APPLIED if in_doubt else error.next_step
+                if attempt == CONFLICT_ATTEMPTS or not isinstance(error, ConflictError):
+                    raise
+        raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
         """End every wait and close every connection."""
@@ -104,123 +117,132 @@ class LinqClient:
         if self._transport is not None:
             self._transport.close()
 
-    def _try_to_set(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber | LinqError:
-        """The confirmed line, or the error that leaves the outcome open."""
-        path = f"{LIST_PATH}/{phone_number_id}"
-        try:
-            payload = self._call(
-                "PUT",
-                path,
-                json={"forwarding_number": forwarding_number},
-                seconds=self._settings.timeout - self._reserve,
-            )
-            line = phone_number_from(payload, Failure("PUT", path, 200))
-        except (APIConnectionError, InternalServerError, APIResponseValidationError, ConflictError) as error:
-            if isinstance(error, APIConnectionError) and not error.transient:
-                raise
-            return error
-        if (line.id.lower(), line.forwarding_number) == (phone_number_id.lower(), forwarding_number):
-            return line
-        return LinqError(f"PUT {path} was answered with success, but for another line or number than was sent.")
+    def _put(self, phone_number_id: str, forwarding_number: str, call: _Call) -> PhoneNumber:
+        line = phone_number_from(self._retrying(call), call.answered(200))
+        if (line.id, line.forwarding_number) != (phone_number_id.lower(), forwarding_number):
+            raise invalid_answer(call.answered(200), "success, but for another line or number than was sent")
+        return line
 
-    def _look(self, phone_number_id: str) -> PhoneNumber | None:
+    def _look(self, phone_number_id: str, deadline: float) -> PhoneNumber | None:
         """The line as the list shows it now, or None where that cannot be told."""
         try:
-            lines = self._list(self._reserve)
+            lines = {line.id: line for line in self._list(deadline)}
         except LinqError:
             return None
-        return next((line for line in lines if line.id.lower() == phone_number_id.lower()), None)
+        return lines.get(phone_number_id.lower())
 
-    def _list(self, seconds: float) -> list[PhoneNumber]:
-        return phone_numbers_from(self._call("GET", LIST_PATH, seconds=seconds), Failure("GET", LIST_PATH, 200))
+    def _list(self, deadline: float) -> list[PhoneNumber]:
+        call = self._call("GET", LIST_PATH, deadline)
+        return phone_numbers_from(self._retrying(call), call.answered(200))
 
     @property
     def _reserve(self) -> float:
         """Seconds of a write's time that are kept for finding out what became of it."""
         return min(10.0, self._settings.timeout / 4)
 
-    def _call(self, method: str, path: str, *, json: Mapping[str, Any] | None = None, seconds: float) -> dict[str, Any]:
-        policy = _Policy(self._clock, self._clock() + seconds, self._settings.max_retries)
+    def _call(self, method: str, path: str, deadline: float) -> _Call:
+        return _Call(method, path, self._clock, deadline, self._settings.max_retries)
+
+    def _retrying(self, call: _Call) -> dict[str, Any]:
         retrying = Retrying(
             retry=retry_if_exception(is_transient),
-            wait=policy.wait,
-            stop=policy.stop,
+            wait=call.wait,
+            stop=call.stop,
             sleep=self._sleep,
             before_sleep=self._pause_all,
             reraise=True,
         )
-        return retrying(self._attempt, method, path, json, policy)
+        return retrying(self._attempt, call)
 
-    def _attempt(self, method: str, path: str, json: Mapping[str, Any] | None, policy: _Policy) -> dict[str, Any]:
-        policy.attempts += 1
-        self._sit_out_pause(policy)
-        left = policy.deadline - self._clock()
-        if left <= 0 or self._closed.is_set():
-            raise APIConnectionTimeoutError(f"{method} {path}: no time left for another attempt.", transient=False)
-        limit = MAX_LIST_BYTES if method == "GET" else MAX_BODY_BYTES
-        answer = self._ready_transport().exchange(method, path, json=json, seconds=left, max_bytes=limit)
-        asked = Failure(method, path, answer.status_code, attempts=policy.attempts)
-        if answer.status_code != 200:
-            raise error_from(
-                answer.status_code, answer.headers, answer.body, asked=asked, settings=self._settings
+    def _attempt(self, call: _Call) -> dict[str, Any]:
+        self._sit_out_pause(call)
+        asked = f"{call.method} {call.path}"
+        if self._closed.is_set():
+            raise APIConnectionError(f"{asked}: the client was closed.", transient=False)
+        if call.left <= 0:
+            raise call.failure or APIConnectionTimeoutError(
+                f"{asked}: Linq asked for a longer wait.", next_step="Run the command again later."
             )
+        call.attempts += 1
+        try:
+            return self._exchange(call)
+        except LinqError as error:
+            call.failure = error
+            call.in_doubt |= leaves_doubt(error)
+            raise
+
+    def _exchange(self, call: _Call) -> dict[str, Any]:
+        limit = MAX_LIST_BYTES if call.method == "GET" else MAX_BODY_BYTES
+        send = self._ready_transport().exchange
+        seconds = max(call.left, 0.001)  # it may have run out since it was checked
+        answer = send(call.method, call.path, json=call.json, seconds=seconds, max_bytes=limit)
+        asked = call.answered(answer.status_code)
+        if asked.status_code != 200:
+            raise error_from(answer.headers, answer.body, asked=asked, settings=self._settings)
+        if answer.problem:
+            raise invalid_answer(asked, answer.problem)
         return payload_from(answer.body, asked)
 
     def _ready_transport(self) -> Transport:
         with self._lock:
             if self._transport is None:
-                from linq_provider.transport import Transport  # noqa: PLC0415 - `requests` is slow to import
+                from linq_provider.transport import Transport  # `requests` is slow to import
 
-                self._transport = Transport(
-                    base_url=self._settings.base_url, api_key=self._settings.require_api_key()
-                )
+                api_key = self._settings.require_api_key()
+                self._transport = Transport(base_url=self._settings.base_url, api_key=api_key)
             return self._transport
 
     def _pause_all(self, state: RetryCallState) -> None:
-        """After a 429 no thread of this process sends before the wait is over."""
+        """After a 429 no thread of this client sends before the wait is over."""
         if isinstance(_error_of(state), RateLimitError):
-            self._paused_until = max(self._paused_until, self._clock() + state.upcoming_sleep)
+            with self._lock:
+                self._paused_until = max(self._paused_until, self._clock() + state.upcoming_sleep)
 
-    def _sit_out_pause(self, policy: _Policy) -> None:
-        while (rest := min(self._paused_until, policy.deadline) - self._clock()) > 0 and not self._closed.is_set():
+    def _sit_out_pause(self, call: _Call) -> None:
+        while (rest := min(self._paused_until - self._clock(), call.left)) > 0 and not self._closed.is_set():
             self._sleep(rest)
 
 
 @dataclass
-class _Policy:
-    """When one call is tried again: attempts, backoff with full jitter, Retry-After, deadline."""
+class _Call:
+    """What is asked, and when it is asked again: attempts, backoff with full jitter, Retry-After, deadline.
 
+    `failure` is the last attempt's; `in_doubt` says that some attempt's request may have been carried out.
+    """
+
+    method: str
+    path: str
     clock: Callable[[], float]
     deadline: float
     max_retries: int
+    json: Mapping[str, Any] | None = None
     attempts: int = 0
+    failure: LinqError | None = None
+    in_doubt: bool = False
+
+    @property
+    def left(self) -> float:
+        """Seconds until the deadline."""
+        return self.deadline - self.clock()
+
+    def answered(self, status_code: int) -> Failure:
+        """What is known of an answer before it is read."""
+        return Failure(self.method, self.path, status_code, attempts=self.attempts)
 
     def wait(self, state: RetryCallState) -> float:
-        asked = getattr(_error_of(state), "retry_after", None)
-        if asked is not None and asked > 0:
-            return float(asked) * random.uniform(1.0, 1.05)  # never early, and not all threads at once
+        asked = getattr(_error_of(state), "retry_after", None) or 0.0
+        if asked > 0:
+            return asked * random.uniform(1.0, 1.05)  # never early, and not all threads at once
         return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (state.attempt_number - 1)))
 
     def stop(self, state: RetryCallState) -> bool:
         error = _error_of(state)
-        if state.upcoming_sleep > min(LONGEST_WAIT * 1.05, self.deadline - self.clock()):
-            if isinstance(error, APIError) and error.retry_after:
-                error.next_step = f"Linq asks to wait {error.retry_after:.0f} s: run the command again after that."
-            return True
-        return stop_after_attempt(self.max_retries + 1)(state)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether another attempt can help."""
-    if isinstance(error, APIConnectionError):
-        return error.transient
-    if not isinstance(error, APIError):
-        return False
-    if error.failure.should_retry is not None:  # Linq's own SDKs let the header decide
-        return error.failure.should_retry
-    if isinstance(error, APIResponseValidationError):
-        return error.failure.truncated
-    return error.failure.status_code in RETRIED_STATUS or error.failure.status_code >= 500
+        asked = getattr(error, "retry_after", None) or 0.0
+        if asked <= LONGEST_WAIT and state.upcoming_sleep <= self.left:
+            return self.attempts > self.max_retries
+        if isinstance(error, APIError) and asked > 0:
+            error.next_step = f"Linq asks to wait {round(asked):.10g} s: run the command again after that."
+        return True
 
 
 def _error_of(state: RetryCallState) -> BaseException | None:

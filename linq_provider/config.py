@@ -22,7 +22,8 @@ T = TypeVar("T")
 class Config(Protocol):
     """Pulumi's provider configuration, a plain dict, or anything else with `.get`."""
 
-    def get(self, key: str, /) -> Any: ...
+    def get(self, key: str, /) -> Any:
+        """The value, or None."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,7 @@ def _api_key(text: str) -> str:
     if len(text) > MAX_KEY_LENGTH:
         raise ValueError(f"is longer than {MAX_KEY_LENGTH} characters; that is no API key")
     if not all("!" <= character <= "~" for character in text):
-        raise ValueError("contains a space, a line break or a character that is not ASCII; copy the key again")
+        raise ValueError("contains a space, a line break or a non-ASCII character; copy the key again")
     return text
 
 
@@ -125,7 +126,7 @@ def _base_url(text: str) -> str:
         raise ValueError("is not a URL") from None
     if not text.isascii() or not text.isprintable() or " " in text or not host:
         raise ValueError("is not a URL")
-    if parts.query or parts.fragment or parts.username is not None:
+    if "?" in text or "#" in text or parts.username is not None:
         raise ValueError("must be scheme, host and path only")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK_HOSTS):
         raise ValueError("must begin with https:// (http:// is allowed for this machine only)")

@@ -50,6 +50,7 @@ class PhoneNumberForwardingProvider(pulumi.dynamic.ResourceProvider):
         self._config = req.config
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> pulumi.dynamic.CheckResult:
+        """The inputs to record, or every reason against them."""
         try:
             inputs, problems = self._lifecycle.check(_inputs(_olds), _inputs(news))
         except LinqError as error:
@@ -57,6 +58,7 @@ class PhoneNumberForwardingProvider(pulumi.dynamic.ResourceProvider):
         return _refused(_known(inputs), problems)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.DiffResult:
+        """Nothing, an update, or a replacement; the new line is taken before the old one is given up."""
         diff = self._lifecycle.diff(_outputs(_olds), _inputs(_news))
         if diff.replaces:
             return pulumi.dynamic.DiffResult(changes=True, replaces=list(diff.replaces))
@@ -64,13 +66,16 @@ class PhoneNumberForwardingProvider(pulumi.dynamic.ResourceProvider):
         return pulumi.dynamic.DiffResult(changes=None if diff.changes else False)
 
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
+        """Forward the line; its id is the phone_number_id."""
         outputs = self._lifecycle.create(_inputs(props))
         return pulumi.dynamic.CreateResult(outputs.phone_number_id, _known(outputs))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
+        """Forward the line to another number."""
         return pulumi.dynamic.UpdateResult(_known(self._lifecycle.update(_outputs(_olds), _inputs(_news))))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
+        """The line as it is now, with the inputs that declare just that; an empty id where it is gone."""
         # Only create, update and refresh leave `declared_by`: without it this is `.get()`.
         olds = _outputs(props) if "declared_by" in props else None
         outputs = self._lifecycle.read(id_, olds)
@@ -80,6 +85,7 @@ class PhoneNumberForwardingProvider(pulumi.dynamic.ResourceProvider):
         return pulumi.dynamic.ReadResult(outputs.phone_number_id, _known(outputs), inputs)
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
+        """Clear the forwarding, unless the program still declares the line."""
         self._lifecycle.delete(_outputs(_props))
 
     @property
@@ -170,7 +176,8 @@ class Provider(pulumi.ProviderResource):
         live_check: pulumi.Input[bool] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        if api_key is None or api_key == "":
+        given: Any = api_key
+        if given is None or given == "":
             raise ProgramError(
                 f'linq.Provider("{resource_name}") needs an api_key.',
                 next_step="Give it one from a secret setting, such as config.require_secret(...).",
@@ -207,17 +214,17 @@ _lifecycles = _Lifecycles()
 
 def _new_lifecycle(settings: Settings) -> ForwardingLifecycle:
     # Imported here, in the provider process: a program that only declares has no use for an HTTP client.
-    from linq_provider.account import Account  # noqa: PLC0415
-    from linq_provider.client import LinqClient  # noqa: PLC0415
-    from linq_provider.declarations import Declarations  # noqa: PLC0415
-    from linq_provider.lifecycle import ForwardingLifecycle  # noqa: PLC0415
+    from linq_provider.account import Account
+    from linq_provider.client import LinqClient
+    from linq_provider.declarations import Declarations
+    from linq_provider.lifecycle import ForwardingLifecycle
 
     account = Account(LinqClient(settings))
     return ForwardingLifecycle(account, Declarations(), live_check=settings.live_check, notify=host.say)
 
 
 def _inputs(props: Mapping[str, Any]) -> Inputs:
-    from linq_provider.lifecycle import Inputs, Unknown  # noqa: PLC0415
+    from linq_provider.lifecycle import Inputs, Unknown
 
     def value(name: str) -> Any:
         given = props.get(name)
@@ -227,17 +234,19 @@ def _inputs(props: Mapping[str, Any]) -> Inputs:
 
 
 def _outputs(props: Mapping[str, Any]) -> Outputs:
-    from linq_provider.lifecycle import Outputs  # noqa: PLC0415
+    from linq_provider.lifecycle import Outputs
 
-    return Outputs(**{name: props.get(name) for name in Outputs.__dataclass_fields__})
+    kept: dict[str, Any] = {name: props.get(name) for name in Outputs.__dataclass_fields__}
+    return Outputs(**kept)
 
 
 def _known(record: Inputs | Outputs) -> dict[str, Any]:
     """As properties: without what is not declared, and Pulumi's own unknown for ours."""
-    from linq_provider.lifecycle import Unknown  # noqa: PLC0415
+    from linq_provider.lifecycle import Unknown
 
+    unknown: Any = PulumiUnknown
     props = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {k: PulumiUnknown() if isinstance(v, Unknown) else v for k, v in props.items() if v is not None}
+    return {k: unknown() if isinstance(v, Unknown) else v for k, v in props.items() if v is not None}
 
 
 def _refused(inputs: dict[str, Any], problems: list[str]) -> pulumi.dynamic.CheckResult:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 
-# ITU-T E.164: a plus sign, then 2 to 15 digits, the first of them not 0. `fullmatch` and ASCII, because `match`
-# with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
+# ITU-T E.164: a plus sign, then 2 to 15 digits, the first of them not 0. `fullmatch` and ASCII, because
+# `match` with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
 _E164 = re.compile(r"\+[1-9]\d{1,14}", re.ASCII)
+# How people write numbers, and what a copy from a page or a phone book brings along unseen.
+_DECORATION = re.compile(r"[\s().\-/\[\]\u200b-\u2015\u202a-\u202e\u2060-\u2069\ufeff]|^tel:")
 
 
 def e164_problem(text: str) -> str | None:
-    """Why `text` is not an E.164 number, or None where it is one; never repeats the text, it may be secret."""
+    """Why `text` is not an E.164 number, or None where it is; never repeats the text: it may be secret."""
     if _E164.fullmatch(text):
         return None
-    if _E164.fullmatch(re.sub(r"[\s().\-/]|^tel:", "", text)):
+    if _E164.fullmatch(_DECORATION.sub("", text)):
         return "is not in E.164 format: remove the spaces, dashes, dots, brackets and any 'tel:'"
     if re.fullmatch(r"[1-9]\d{1,14}", text, re.ASCII):
         return "is not in E.164 format: put '+' before the country code"

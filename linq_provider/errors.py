@@ -8,7 +8,7 @@
      +-- APIConnectionError                 no complete answer came back
      |    +-- APIConnectionTimeoutError     ... within `linq:timeout`
      +-- APIError                           the API answered, and not with success
-          +-- APIResponseValidationError    ... with a body that cannot be trusted
+          +-- APIResponseValidationError    ... or with success that cannot be trusted
           +-- BadRequestError               400, 422
           +-- AuthenticationError           401
           +-- PermissionDeniedError         403
@@ -51,8 +51,9 @@ class LinqError(Exception):
         self.next_step = next_step
 
     def __str__(self) -> str:
-        room = MAX_MESSAGE - len(self.next_step) - 1 if self.next_step else MAX_MESSAGE
-        return f"{plain(self.message, limit=room)} {self.next_step}".strip()
+        ending = plain(self.next_step, limit=MAX_MESSAGE - MAX_DETAIL)
+        room = MAX_MESSAGE - len(ending) - 1 if ending else MAX_MESSAGE
+        return f"{plain(self.message, limit=room)} {ending}".strip()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _restore, (type(self), self.__dict__.copy())
@@ -85,8 +86,8 @@ class APIConnectionTimeoutError(APIConnectionError):
 class Failure:
     """What is known about one unsuccessful answer; empty fields were absent from it.
 
-    `retry_after` is in seconds; `should_retry` is the header `x-should-retry`; `truncated` says that the end of
-    the body seems to be missing.
+    `retry_after` is in seconds; `should_retry` is the header `x-should-retry`; `truncated` says that the end
+    of the body seems to be missing.
     """
 
     method: str
@@ -116,7 +117,7 @@ class APIError(LinqError):
 
 
 class APIResponseValidationError(APIError):
-    """The answer was no JSON of the documented shape; it is never taken for success."""
+    """The answer was not a 200 with JSON of the documented shape; it is never taken for success."""
 
 
 class BadRequestError(APIError):
@@ -147,6 +148,7 @@ class InternalServerError(APIError):
     """5xx: the server failed, and the retries are used up."""
 
 
+_RETRIED = frozenset({408, 425, 429})  # and every 5xx
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -159,9 +161,31 @@ _BY_STATUS: dict[int, type[APIError]] = {
 
 
 def api_error_class(status_code: int) -> type[APIError]:
-    """The exception for an HTTP status."""
+    """The exception for an HTTP status other than 200, the only success that Linq documents."""
+    if 200 <= status_code < 300:
+        return APIResponseValidationError
     default = InternalServerError if status_code >= 500 else APIError
     return _BY_STATUS.get(status_code, default)
+
+
+def is_transient(error: BaseException) -> bool:
+    """Whether another attempt can help."""
+    if isinstance(error, APIConnectionError):
+        return error.transient
+    if not isinstance(error, APIError) or isinstance(error, ConflictError):
+        return False
+    if error.failure.should_retry is not None:  # Linq's own SDKs let the header decide
+        return error.failure.should_retry
+    if isinstance(error, APIResponseValidationError):
+        return error.failure.truncated
+    return isinstance(error, InternalServerError) or error.failure.status_code in _RETRIED
+
+
+def leaves_doubt(error: LinqError) -> bool:
+    """Whether a write that ended so may have been applied."""
+    if isinstance(error, APIConnectionError):
+        return error.transient
+    return isinstance(error, InternalServerError | APIResponseValidationError)
 
 
 def _sentence(failure: Failure) -> str:

@@ -27,8 +27,10 @@ class Unknown(enum.Enum):
 
 
 Text = str | Unknown | None
-ADOPT = "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
-ADOPT += " declared number is already set."
+ADOPT = (
+    "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
+    " declared number is already set."
+)
 
 
 @dataclass(frozen=True)
@@ -96,9 +98,9 @@ def validate(news: Inputs) -> list[str]:
         problems.append(f"phone_number {problem}")
     if news.forwarding_number is None:
         problems.append('forwarding_number is missing; write "" for not forwarded')
-    if isinstance(news.forwarding_number, str) and news.forwarding_number:
-        if problem := e164_problem(news.forwarding_number):
-            problems.append(f"forwarding_number {problem}")
+    number = news.forwarding_number
+    if isinstance(number, str) and number and (problem := e164_problem(number)):
+        problems.append(f"forwarding_number {problem}")
     return problems
 
 
@@ -263,7 +265,7 @@ class ForwardingLifecycle:
         """Follow the declared forwardings; a way back to the line itself would ring for ever."""
         start = self._phone_number(identity)
         step: str | None = forwarding_number
-        seen = set()
+        seen: set[str] = set()
         while step and step not in seen:
             if step == start:
                 raise RefusedError(

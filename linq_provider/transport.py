@@ -1,21 +1,22 @@
-"""One HTTP exchange with a deadline. The only module that knows `requests`; import it where a request is made."""
+"""One HTTP exchange with a deadline. Knows `requests`, alone: import this module where a request is made."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import threading
+import weakref
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from types import TracebackType
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import HTTPError
 
 from linq_provider._version import __version__
 from linq_provider.config import LOOPBACK_HOSTS
@@ -28,11 +29,12 @@ CHUNK = 64 * 1024  # bytes
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete HTTP answer."""
+    """A complete HTTP answer; `problem` says why its body is not: too large, or in a broken encoding."""
 
     status_code: int
     headers: Mapping[str, str]
     body: bytes
+    problem: str = ""
 
 
 class Transport:
@@ -40,32 +42,34 @@ class Transport:
 
     def __init__(self, *, base_url: str, api_key: str) -> None:
         self._base_url = base_url
-        self._auth = _BearerToken(api_key)
+        self._api_key = api_key
         self._local = threading.local()
-        self._sessions: list[requests.Session] = []
-        # A proxy of the environment must not see what is meant for this machine; `HTTP_PROXY` would capture it.
+        # Weak: a session and its connection end with the thread that they belong to.
+        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        # A proxy of the environment must not see what is meant for this machine.
         loopback = urlsplit(base_url).hostname in LOOPBACK_HOSTS
         self._proxies = {"no_proxy": "*"} if loopback else None
 
     def exchange(
         self, method: str, path: str, *, json: Mapping[str, Any] | None, seconds: float, max_bytes: int
     ) -> Answer:
-        """Send one request and read its whole answer within `seconds`; never follows a redirect or reads netrc.
+        """Send one request and read its answer within `seconds`; never follows a redirect or reads netrc.
 
         Raises:
             APIConnectionError: no complete answer; its `transient` says whether another attempt can help.
         """
         with _Watchdog(seconds) as watchdog:
             try:
-                return self._send(method, path, json=json, seconds=seconds, max_bytes=max_bytes)
-            except APIConnectionError:
-                raise
+                answer = self._send(method, path, json=json, seconds=seconds, max_bytes=max_bytes)
+                if watchdog.expired:  # a shut socket can look like the end of the answer
+                    raise requests.Timeout
+                return answer
             except Exception as error:
                 raise _translated(error, method, path, timed_out=watchdog.expired) from error
 
     def close(self) -> None:
         """Close every session."""
-        for session in self._sessions:
+        for session in list(self._sessions):
             session.close()
 
     def _send(
@@ -75,42 +79,45 @@ class Transport:
             method,
             self._base_url + path,
             json=json,
-            auth=self._auth,
+            auth=self._authorize,
             allow_redirects=False,
             stream=True,
             proxies=self._proxies,
             timeout=(min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds)),
         ) as response:
-            body = bytearray()
-            for chunk in response.iter_content(CHUNK):
-                body += chunk
-                if len(body) > max_bytes and response.ok:
-                    raise _not_retried(f"{method} {path}: the answer is larger than {max_bytes} bytes.")
-                if len(body) > max_bytes:  # an error page; its beginning is enough
-                    response.close()
-                    break
-            return Answer(response.status_code, response.headers, bytes(body))
+            body, problem = bytearray(), ""
+            try:
+                for chunk in response.iter_content(CHUNK):
+                    body += chunk
+                    if len(body) > max_bytes:
+                        problem = f"an answer larger than {max_bytes} bytes"
+                        break
+            except requests.exceptions.ContentDecodingError:
+                problem = "an answer in a broken encoding"
+            return Answer(response.status_code, response.headers, bytes(body), problem)
+
+    def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Called for each request: what netrc says of the host would replace a header of the session."""
+        request.headers["Authorization"] = f"Bearer {self._api_key}"
+        return request
 
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
-            session = self._local.session = requests.Session()
-            session.headers.update({"User-Agent": f"linq-provider/{__version__}", "Accept": "application/json"})
+            session = self._local.session = _Session()
+            session.headers["User-Agent"] = f"linq-provider/{__version__}"
+            session.headers["Accept"] = "application/json"
             session.mount("http://", _Adapter(max_retries=0))
             session.mount("https://", _Adapter(max_retries=0))
-            self._sessions.append(session)
+            self._sessions.add(session)
         return session
 
 
-class _BearerToken(requests.auth.AuthBase):
-    """A callable, because a header would be replaced by what netrc says of the host."""
+class _Session(requests.Session):
+    """Blind to redirects: even one that is not followed would be parsed, and its body read without limit."""
 
-    def __init__(self, api_key: str) -> None:
-        self._api_key = api_key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._api_key}"
-        return request
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
 
 
 class _Watchdog:
@@ -133,9 +140,7 @@ class _Watchdog:
         self._timer.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._timer.cancel()
         self._of_thread.watchdog = None
@@ -157,71 +162,69 @@ class _Watchdog:
             self._over.wait(0.05)
 
 
-class _WatchedHTTP(HTTPConnection):
+class _Watched:
+    """A connection that the thread's watchdog knows of."""
+
     def connect(self) -> None:
-        _Watchdog.watch(self)
-        super().connect()
+        _Watchdog.watch(self)  # type: ignore[arg-type]
+        super().connect()  # type: ignore[misc]
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        _Watchdog.watch(self)
-        super().request(*args, **kwargs)
+        _Watchdog.watch(self)  # type: ignore[arg-type]
+        super().request(*args, **kwargs)  # type: ignore[misc]
 
 
-class _WatchedHTTPS(HTTPSConnection):
-    def connect(self) -> None:
-        _Watchdog.watch(self)
-        super().connect()
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _Watchdog.watch(self)
-        super().request(*args, **kwargs)
-
-
-class _HTTPPool(HTTPConnectionPool):
-    ConnectionCls = _WatchedHTTP
-
-
-class _HTTPSPool(HTTPSConnectionPool):
-    ConnectionCls = _WatchedHTTPS
+@cache
+def _watched(connection: Any) -> Any:
+    """The same kind of connection, for HTTP, HTTPS or SOCKS, under watch."""
+    return type(connection.__name__, (_Watched, connection), {})
 
 
 class _Adapter(HTTPAdapter):
     """requests' adapter, with connections that a watchdog can end."""
 
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = {"http": _HTTPPool, "https": _HTTPSPool}
-        return manager
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        pool.ConnectionCls = _watched(type(pool).ConnectionCls)
+        return pool
 
 
 def _translated(error: Exception, method: str, path: str, *, timed_out: bool) -> APIConnectionError:
     """The one place where an exception of `requests` or below becomes ours."""
     asked = f"{method} {path}"
     if timed_out or isinstance(error, requests.Timeout):
-        return APIConnectionTimeoutError(f"{asked}: no complete answer in time.")
-    causes = list(_causes(error))
-    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
-    if tls is not None and not isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError):
-        return _not_retried(
-            f"{asked}: the TLS connection was refused: {plain(getattr(tls, 'verify_message', '') or str(tls.reason))}.",
-            next_step="Check linq:baseUrl; for a company's own certificate authority set REQUESTS_CA_BUNDLE to its file.",
+        return APIConnectionTimeoutError(
+            f"{asked}: no complete answer in time.",
+            next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
         )
-    if isinstance(error, requests.exceptions.ProxyError) and any("407" in str(cause) for cause in causes):
-        return _not_retried(f"{asked}: the proxy asks for a login (407).", next_step="Check HTTPS_PROXY and NO_PROXY.")
-    if isinstance(error, requests.ConnectionError | requests.exceptions.ChunkedEncodingError | OSError):
+    causes = list(_causes(error))
+    if problem := _never_sent(error, causes):
+        return APIConnectionError(f"{asked}: {problem[0]}.", next_step=problem[1], transient=False)
+    if isinstance(error, OSError | HTTPError):
         return APIConnectionError(
             f"{asked}: the connection failed ({_reason(causes)}).",
             next_step="Check the network, HTTPS_PROXY and linq:baseUrl, then run the command again.",
         )
-    return _not_retried(f"{asked}: the request could not be made ({type(error).__name__}).")
+    said = f"{asked}: the request could not be made ({type(error).__name__})."
+    return APIConnectionError(said, next_step="Please report this.", transient=False)
 
 
-def _not_retried(message: str, *, next_step: str = "") -> APIConnectionError:
-    return APIConnectionError(message, next_step=next_step, transient=False)
+def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str] | None:
+    """What is wrong and the next step, where another attempt would fail in the same way before it sends."""
+    tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
+    ended = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+    if isinstance(error, requests.exceptions.SSLError) and not ended:
+        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or _reason(causes)
+        return f"the TLS connection was refused: {plain(str(reason))}", (
+            "Check linq:baseUrl; a company's own certificate authority belongs into REQUESTS_CA_BUNDLE."
+        )
+    if any("Tunnel connection failed: 407" in str(cause) for cause in causes):
+        return "the proxy asks for a login (407)", "Check HTTPS_PROXY and NO_PROXY."
+    if isinstance(error, requests.exceptions.InvalidURL | requests.exceptions.InvalidSchema):
+        return "an address cannot be used", "Check linq:baseUrl, HTTPS_PROXY and ALL_PROXY."
+    if isinstance(error, OSError) and not isinstance(error, requests.RequestException) and not error.errno:
+        return "the certificate authorities could not be read", "Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
+    return None
 
 
 def _causes(error: BaseException) -> Any:
@@ -237,7 +240,7 @@ def _causes(error: BaseException) -> Any:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """What the operating system said, which unlike the library's own text never quotes a header or a proxy."""
+    """What the operating system said: unlike the library's own text, it never quotes a header or a proxy."""
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror:
             return plain(cause.strerror)

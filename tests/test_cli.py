@@ -53,13 +53,9 @@ def access(emulator: Emulator) -> dict[str, str]:
     return environment(LINQ_API_V3_BASE_URL=emulator.url, LINQ_API_V3_API_KEY=emulator.api_key)
 
 
-def run(
-    *arguments: str, env: dict[str, str], command: list[str] = COMMAND
-) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, env: dict[str, str], command: list[str] = COMMAND) -> subprocess.CompletedProcess[str]:
     """The command, run to its end."""
-    return subprocess.run(
-        [*command, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False
-    )
+    return subprocess.run([*command, *arguments], env=env, capture_output=True, text=True, timeout=60, check=False)
 
 
 # numbers
@@ -172,9 +168,7 @@ def running_emulator(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], d
         yield process, exports
 
 
-def call(
-    exports: dict[str, str], method: str = "GET", path: str = "/v3/phone_numbers", body: str = ""
-) -> str:
+def call(exports: dict[str, str], method: str = "GET", path: str = "/v3/phone_numbers", body: str = "") -> str:
     """One call with what the export lines say."""
     request = urllib.request.Request(
         exports["LINQ_API_V3_BASE_URL"] + path,
@@ -225,9 +219,7 @@ def test_the_emulator_keeps_its_state(tmp_path: Path) -> None:
         process.kill()
     with running_emulator("--state", state) as (_, second):
         assert second["LINQ_API_V3_API_KEY"] == first["LINQ_API_V3_API_KEY"]
-        assert [row["forwarding_number"] for row in json.loads(call(second))["phone_numbers"]] == [
-            "+12025559999"
-        ]
+        assert [row["forwarding_number"] for row in json.loads(call(second))["phone_numbers"]] == ["+12025559999"]
 
 
 def test_the_emulator_fails_on_request() -> None:
@@ -248,15 +240,11 @@ def test_the_emulator_fails_on_request() -> None:
         (["--port", "{port}"], "in use"),
     ],
 )
-def test_the_emulator_refuses_in_one_line(
-    emulator: Emulator, tmp_path: Path, arguments: list[str], words: str
-) -> None:
+def test_the_emulator_refuses_in_one_line(emulator: Emulator, tmp_path: Path, arguments: list[str], words: str) -> None:
     """What it cannot do is one line on stderr and exit 1."""
     (tmp_path / "broken.json").write_text("{")
     port = emulator.url.split(":")[2].split("/")[0]
-    done = run(
-        "emulator", *(text.format(folder=tmp_path, port=port) for text in arguments), env=environment()
-    )
+    done = run("emulator", *(text.format(folder=tmp_path, port=port) for text in arguments), env=environment())
     assert (done.returncode, done.stdout) == (1, "")
     assert words in done.stderr
     assert_one_line(done.stderr)

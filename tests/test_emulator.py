@@ -137,9 +137,7 @@ def test_a_number_that_is_not_e164_is_refused(emulator: Emulator, caller: Caller
     assert emulator.forwarding(FIRST_ID) == ""
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"{}", b"null", b'"+12025559999"', b"\xff", b"[" * 100_000]
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"null", b'"+12025559999"', b"\xff", b"[" * 100_000])
 def test_a_body_that_is_no_update_is_refused(caller: Caller, body: bytes) -> None:
     """A malformed body, or one without the key, gets 400/1002."""
     status, _, answer = caller.raw("PUT", f"{LIST}/{FIRST_ID}", body)
@@ -162,16 +160,10 @@ def test_error_bodies_are_as_documented(emulator: Emulator) -> None:
     assert body["trace_id"] != second["trace_id"]
 
 
-@pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer ", "Basic {key}", "{key}", "Bearer {key}x"]
-)
-def test_a_wrong_or_missing_token_is_401(
-    emulator: Emulator, caller: Caller, authorization: str | None
-) -> None:
+@pytest.mark.parametrize("authorization", [None, "", "Bearer", "Bearer ", "Basic {key}", "{key}", "Bearer {key}x"])
+def test_a_wrong_or_missing_token_is_401(emulator: Emulator, caller: Caller, authorization: str | None) -> None:
     """Only the bearer token itself opens the account."""
-    caller.headers = (
-        {"Authorization": authorization.format(key=emulator.api_key)} if authorization is not None else {}
-    )
+    caller.headers = {"Authorization": authorization.format(key=emulator.api_key)} if authorization is not None else {}
     assert caller.list()[0] == 401
 
 
@@ -256,9 +248,7 @@ def test_lines_and_key_are_the_same_on_every_machine() -> None:
 def test_ten_thousand_lines_are_distinct_and_valid() -> None:
     """A big account has as many different ids and numbers as lines, each of them ASCII E.164."""
     numbers = Emulator(12_000).phone_numbers
-    assert (
-        len({number.id for number in numbers}) == len({number.phone_number for number in numbers}) == 12_000
-    )
+    assert len({number.id for number in numbers}) == len({number.phone_number for number in numbers}) == 12_000
     assert all(number.phone_number[1:].isdecimal() and len(number.phone_number) == 12 for number in numbers)
 
 
@@ -469,9 +459,7 @@ def test_delay_is_after_the_write(emulator: Emulator, caller: Caller) -> None:
     """The delay comes before the answer, when the request is already carried out."""
     emulator.delay = 0.1
     start = time.monotonic()
-    caller.connection.request(
-        "PUT", f"{LIST}/{FIRST_ID}", b'{"forwarding_number":"+12025559999"}', caller.headers
-    )
+    caller.connection.request("PUT", f"{LIST}/{FIRST_ID}", b'{"forwarding_number":"+12025559999"}', caller.headers)
     _wait_for(lambda: emulator.forwarding(FIRST_ID) != "")
     assert caller.connection.getresponse().status == 200
     assert time.monotonic() - start >= 0.1
@@ -531,9 +519,7 @@ def test_a_status_fault_after_the_write(emulator: Emulator, caller: Caller) -> N
     assert emulator.forwarding(FIRST_ID) == "+12025559999"
 
 
-@pytest.mark.parametrize(
-    "value", ["1", "0.2", "2 ", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", "", "1e309", "٣"]
-)
+@pytest.mark.parametrize("value", ["1", "0.2", "2 ", "Wed, 21 Oct 2099 07:28:00 GMT", "soon", "", "1e309", "٣"])
 def test_retry_after_goes_out_as_given(emulator: Emulator, caller: Caller, value: str) -> None:
     """The header carries any text, sensible or not; the body its own value."""
     emulator.fail(Fault.rate_limited(value, body_retry_after=7))

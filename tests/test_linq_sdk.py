@@ -57,9 +57,7 @@ def test_the_sdk_sets_and_clears_a_number(emulator: Emulator, cleared: str | Non
     assert emulator.forwarding(FIRST_ID) == ""
 
 
-def test_the_sdk_finds_address_and_key_in_the_environment(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_sdk_finds_address_and_key_in_the_environment(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The two variables that the emulator is announced with are the ones that Linq's SDK reads."""
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)

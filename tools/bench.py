@@ -31,7 +31,7 @@ DELAYS = (0.0, 0.1)  # seconds that the server takes for each answer
 RESULTS = Path(__file__).resolve().parent.parent / "bench"
 
 # By reference, like our own provider: a provider written in the program dies in the SDK's pickler at resource 313.
-NOOP = '''\
+NOOP = """\
 from pulumi.dynamic import CreateResult, DiffResult, ReadResult, Resource, ResourceProvider, UpdateResult
 
 
@@ -57,13 +57,13 @@ class NoopProvider(ResourceProvider):
 class Noop(Resource, module="noop", name="Noop"):
     def __init__(self, name, **props):
         super().__init__(NoopProvider(), name, {"phone_number_id": None, **props})
-'''
-PROGRAM = '''\
+"""
+PROGRAM = """\
 {imports}
 
 for i in range({lines}):
     {resource}(f"line-{{i}}", phone_number=f"+1202555{{i:05}}", forwarding_number="+12025559999")
-'''
+"""
 VERBS = {
     "up": ["up", "--yes", "--skip-preview"],
     "up again": ["up", "--yes", "--skip-preview", "--expect-no-changes"],

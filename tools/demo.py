@@ -20,7 +20,8 @@ from linq_provider.emulator import Emulator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 OFFICE, MOBILE, STRANGER = "+12025559999", "+12025558888", "+12025550666"
-BOLD, DIM, RESET = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if sys.stdout.isatty() and "NO_COLOR" not in os.environ else [""] * 3
+COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+BOLD, DIM, RESET = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if COLOUR else ("", "", "")
 
 
 class StepFailed(Exception):

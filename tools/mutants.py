@@ -68,7 +68,7 @@ def main(wanted: list[str]) -> int:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for mutant, wrong in zip(mutants, pool.map(problem, mutants), strict=True):
             survivors += wrong is not None
-            print(f"{'SURVIVED' if wrong else 'found   '}  {mutant.claim}" + (f": {wrong}" if wrong else ""), flush=True)
+            print(f"SURVIVED  {mutant.claim}: {wrong}" if wrong else f"found     {mutant.claim}", flush=True)
     print(f"{len(mutants) - survivors} of {len(mutants)} mutants found")
     return 1 if survivors or not mutants else 0
 

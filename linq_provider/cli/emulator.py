@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File that keeps lines and tokens between runs; created if missing.",
 )
-@click.option(
-    "--numbers", type=click.IntRange(0), default=3, show_default=True, help="Lines of a new account."
-)
+@click.option("--numbers", type=click.IntRange(0), default=3, show_default=True, help="Lines of a new account.")
 @click.option(
     "--fault",
     "faults",
@@ -42,9 +40,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the requests that a fault hits.",
 )
-def emulator(
-    *, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float
-) -> None:
+def emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float) -> None:
     """Run a local stand-in for Linq's API.
 
     It listens on 127.0.0.1 only and runs until SIGINT or SIGTERM.
@@ -53,9 +49,7 @@ def emulator(
         for number in (signal.SIGINT, signal.SIGTERM):
             # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
             signal.signal(number, signal.default_int_handler)
-        with _emulator(
-            port=port, state=state, numbers=numbers, faults=faults, fault_rate=fault_rate
-        ) as running:
+        with _emulator(port=port, state=state, numbers=numbers, faults=faults, fault_rate=fault_rate) as running:
             click.echo(_greeting(running))
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -66,9 +60,7 @@ def emulator(
         raise click.ClickException(f"{error}.") from error
 
 
-def _emulator(
-    *, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float
-) -> Emulator:
+def _emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float) -> Emulator:
     from linq_provider.emulator import Emulator, Fault
 
     parsed = [Fault.parse(name) for name in faults]

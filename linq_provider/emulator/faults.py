@@ -89,9 +89,7 @@ class Fault:
         return cls(str(status), error, headers=tuple((headers or {}).items()))
 
     @classmethod
-    def rate_limited(
-        cls, retry_after: str | None = None, *, body_retry_after: float | str | None = None
-    ) -> Fault:
+    def rate_limited(cls, retry_after: str | None = None, *, body_retry_after: float | str | None = None) -> Fault:
         """429/1007; `retry_after` is the header as sent, sensible or not."""
         headers = () if retry_after is None else (("Retry-After", retry_after),)
         return cls("429", replace(RATE_LIMITED, retry_after=body_retry_after), headers=headers)

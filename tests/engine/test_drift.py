@@ -60,7 +60,7 @@ def test_a_line_that_is_gone(stack: Workspace) -> None:
         ("403", "HTTP 403"),
         ("500", "HTTP 500, 3006 Internal server error"),
         ("empty-list", "sees no lines at all: is it the right account?"),
-        ("success-false", "That is not Linq's documented answer"),
+        ("success-false", "This is not Linq's documented answer"),
     ],
 )
 def test_what_is_no_answer_is_never_gone(stack: Workspace, fault: str, said: str) -> None:

@@ -158,7 +158,9 @@ def test_rename_into_an_explicit_provider_is_the_blind_spot(stack: Workspace) ->
 def test_targeted_destroy_is_the_other_blind_spot(stack: Workspace) -> None:
     """destroy --target of a line's old resource clears it although a renamed one is declared; --refresh heals it."""
     line = stack.emulator.phone_numbers[0]
-    text = 'linq.PhoneNumberForwarding("{}", phone_number="' + line.phone_number + '", forwarding_number="+12025559999")'
+    text = (
+        'linq.PhoneNumberForwarding("{}", phone_number="' + line.phone_number + '", forwarding_number="+12025559999")'
+    )
     stack.program(text.format("old"))
     stack.up()
     urn = stack.state()["old"]["urn"]

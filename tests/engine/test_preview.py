@@ -129,7 +129,9 @@ def test_plaintext_key_is_refused(stack: Workspace) -> None:
 )
 def test_what_can_never_work_is_refused_at_preview(stack: Workspace, arguments: str, message: str) -> None:
     """Malformed or missing values and a line that forwards to itself fail the preview; no value is repeated."""
-    stack.program(f'LINE = "{stack.emulator.phone_numbers[0].phone_number}"\nlinq.PhoneNumberForwarding("x", {arguments})')
+    stack.program(
+        f'LINE = "{stack.emulator.phone_numbers[0].phone_number}"\nlinq.PhoneNumberForwarding("x", {arguments})'
+    )
     shown = stack.preview(fails=True).output
     assert message in shown
     assert "(202) 555" not in shown

@@ -30,11 +30,11 @@ def named(stack: Workspace, text: str) -> str:
     [
         pytest.param('forward("new", phone_number=NA, forwarding_number=OFFICE)', (), id="renamed"),
         pytest.param(
-            'class Team(pulumi.ComponentResource):\n'
-            '    def __init__(self, name):\n'
+            "class Team(pulumi.ComponentResource):\n"
+            "    def __init__(self, name):\n"
             '        super().__init__("my:mod:Team", name)\n'
             '        forward("old", phone_number=NA, forwarding_number=OFFICE,'
-            ' opts=pulumi.ResourceOptions(parent=self))\n'
+            " opts=pulumi.ResourceOptions(parent=self))\n"
             'Team("sales")',
             (),
             id="moved-into-a-component",
@@ -47,15 +47,13 @@ def named(stack: Workspace, text: str) -> str:
         pytest.param('forward("new", phone_number_id=A.upper(), forwarding_number=OFFICE)', (), id="renamed-to-id"),
         pytest.param(
             'forward("old", phone_number=NA, forwarding_number=OFFICE, opts=pulumi.ResourceOptions('
-            'delete_before_replace=True))',
+            "delete_before_replace=True))",
             ("--replace", "urn:pulumi:dev::engine-test::pulumi-python:dynamic/linq:PhoneNumberForwarding::old"),
             id="replaced-deleting-first",
         ),
     ],
 )
-def test_a_line_declared_before_and_after_is_never_written(
-    stack: Workspace, after: str, args: tuple[str, ...]
-) -> None:
+def test_a_line_declared_before_and_after_is_never_written(stack: Workspace, after: str, args: tuple[str, ...]) -> None:
     """Rename, move, --replace: one `up` later the line holds its number, and nothing at all was written."""
     declared(stack, 'forward("old", phone_number=NA, forwarding_number=OFFICE)')
     stack.program(named(stack, after))

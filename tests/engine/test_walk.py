@@ -64,7 +64,9 @@ class Walk(RuleBasedStateMachine):
         self.program: dict[str, Declared] = {}
 
     # One rule, because with several Hypothesis leaves some of them out of most walks.
-    @rule(data=st.data(), what=st.sampled_from(["refactor", "program", "edit", "refactor", "refresh", "key", "destroy"]))
+    @rule(
+        data=st.data(), what=st.sampled_from(["refactor", "program", "edit", "refactor", "refresh", "key", "destroy"])
+    )
     def step(self, data: st.DataObject, what: str) -> None:
         """One thing that a team does."""
         if what == "edit":
