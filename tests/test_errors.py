@@ -1,0 +1,208 @@
+"""The exceptions: one tree, one paragraph each, and they carry data."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+
+import pytest
+
+import linq_provider
+from linq_provider import errors
+from linq_provider.errors import (
+    APIConnectionError,
+    APIConnectionTimeoutError,
+    APIError,
+    ConfigurationError,
+    Failure,
+    InternalServerError,
+    LinqError,
+    RateLimitError,
+    RefusedError,
+    api_error_class,
+    plain,
+)
+
+RATE_LIMITED = Failure(
+    "GET",
+    "/v3/phone_numbers",
+    429,
+    code="1007",
+    detail="Rate limit exceeded",
+    doc_url="https://docs.linqapp.com/error/codes/1xxx/1007/",
+    trace_id="1bd6bf3e-14c9-4e5f-9a44-2f4a8e6a2c31",
+    retry_after=7.0,
+    attempts=3,
+    should_retry=True,
+    truncated=True,
+)
+
+
+def error_classes(root: type[LinqError] = LinqError) -> list[type[LinqError]]:
+    """`root` and every exception below it that errors.py defines."""
+    own = [root] if root.__module__ == errors.__name__ else []
+    return own + [found for child in root.__subclasses__() for found in error_classes(child)]
+
+
+def make(cls: type[LinqError], *, failure: Failure = RATE_LIMITED, message: str = "It failed.") -> LinqError:
+    """One exception of the class, with every field filled."""
+    if issubclass(cls, APIError):
+        return cls(failure, next_step="Wait.")
+    if issubclass(cls, APIConnectionError):
+        return cls(message, next_step="Check the network.", transient=False)
+    return cls(message, next_step="Try again.")
+
+
+def drawn_parents() -> dict[str, str]:
+    """Class name to the name it hangs from, in the tree of the docstring."""
+    stack = [(-1, "Exception")]
+    parents = {}
+    for line in (errors.__doc__ or "").splitlines():
+        node = re.match(r"^[ |]*(?:\+-- )?(\w+Error|LinqError)\b", line)
+        if node is None:
+            continue
+        depth = node.start(1)
+        while stack[-1][0] >= depth:
+            stack.pop()
+        parents[node[1]] = stack[-1][1]
+        stack.append((depth, node[1]))
+    return parents
+
+
+def test_the_tree_in_the_docstring_is_the_tree_in_the_code() -> None:
+    """Every exception of errors.py is drawn in its docstring, below its base class, and no other is."""
+    assert drawn_parents() == {cls.__name__: cls.__bases__[0].__name__ for cls in error_classes()}
+
+
+def test_every_exception_is_a_public_name() -> None:
+    """Each exception can be caught by a name that `linq_provider` exports, and all as LinqError."""
+    for cls in error_classes():
+        assert cls.__name__ in linq_provider.__all__
+        assert getattr(linq_provider, cls.__name__) is cls
+        assert issubclass(cls, LinqError)
+
+
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("duplicate", [lambda e: pickle.loads(pickle.dumps(e)), copy.copy, copy.deepcopy])
+def test_every_exception_survives_pickling_with_its_data(cls: type[LinqError], duplicate: object) -> None:
+    """What a test runner or a process pool gets back is the same class with the same data and text."""
+    error = make(cls)
+    again = duplicate(error)  # type: ignore[operator]
+    assert type(again) is cls
+    assert str(again) == str(error)
+    assert again.args == error.args
+    assert vars(again) == vars(error)
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_the_fields_of_an_api_error_survive_every_pickle_protocol(protocol: int) -> None:
+    """Status, code, doc_url, trace_id and the rest are attributes, before and after pickling."""
+    error = pickle.loads(pickle.dumps(RateLimitError(RATE_LIMITED), protocol))
+    assert (error.method, error.path, error.status_code) == ("GET", "/v3/phone_numbers", 429)
+    assert (error.code, error.detail) == ("1007", "Rate limit exceeded")
+    assert error.doc_url == "https://docs.linqapp.com/error/codes/1xxx/1007/"
+    assert error.trace_id == "1bd6bf3e-14c9-4e5f-9a44-2f4a8e6a2c31"
+    assert (error.retry_after, error.attempts, error.should_retry, error.truncated) == (7.0, 3, True, True)
+
+
+def test_an_unknown_attribute_of_an_api_error_is_an_attribute_error() -> None:
+    """`hasattr` and `copy` work as on any object, also on an instance without its fields yet."""
+    assert not hasattr(RateLimitError(RATE_LIMITED), "colour")
+    assert not hasattr(RateLimitError.__new__(RateLimitError), "status_code")
+
+
+@pytest.mark.parametrize(
+    ("status", "name"),
+    [
+        (400, "BadRequestError"),
+        (401, "AuthenticationError"),
+        (403, "PermissionDeniedError"),
+        (404, "NotFoundError"),
+        (409, "ConflictError"),
+        (422, "BadRequestError"),
+        (429, "RateLimitError"),
+        (500, "InternalServerError"),
+        (503, "InternalServerError"),
+        (599, "InternalServerError"),
+        (302, "APIError"),
+        (405, "APIError"),
+        (410, "APIError"),
+        (418, "APIError"),
+    ],
+)
+def test_each_status_has_its_exception(status: int, name: str) -> None:
+    """The names are those of Linq's own SDKs."""
+    assert api_error_class(status).__name__ == name
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 206])
+def test_a_success_other_than_200_is_an_answer_that_cannot_be_trusted(status: int) -> None:
+    """Linq documents 200 only: after a write answered 204 the outcome is open, which this class says."""
+    assert api_error_class(status).__name__ == "APIResponseValidationError"
+
+
+def test_the_message_tells_everything_known_in_one_sentence_and_ends_with_the_next_step() -> None:
+    """What was asked, status, code and text, trace_id, doc_url, attempts, next step, in this order."""
+    assert str(RateLimitError(RATE_LIMITED, next_step="Run the command again later.")) == (
+        "GET /v3/phone_numbers failed: HTTP 429, 1007 Rate limit exceeded,"
+        " trace_id 1bd6bf3e-14c9-4e5f-9a44-2f4a8e6a2c31,"
+        " see https://docs.linqapp.com/error/codes/1xxx/1007/, after 3 attempts."
+        " Run the command again later."
+    )
+
+
+def test_the_message_leaves_out_what_the_answer_did_not_say() -> None:
+    """No empty brackets, no 'None'."""
+    assert str(InternalServerError(Failure("GET", "/v3/phone_numbers", 500))) == (
+        "GET /v3/phone_numbers failed: HTTP 500."
+    )
+
+
+@pytest.mark.parametrize("cls", error_classes(), ids=lambda cls: cls.__name__)
+def test_row_31_no_message_is_longer_than_500_characters_or_more_than_one_line(cls: type[LinqError]) -> None:
+    """Whatever goes in, one paragraph of at most 500 characters comes out, its next step whole."""
+    long = "\x1b[31m\a line\r\n\u202e" * 20_000
+    failure = Failure("PUT", f"/v3/phone_numbers/{'i' * 128}", 500, long, long, long, long, attempts=8)
+    next_step = "Run `pulumi preview --refresh` to see what the line does now, then `pulumi up --refresh`."
+    error = make(cls, failure=failure, message=long)
+    error.next_step = next_step
+    assert len(str(error)) <= 500
+    assert str(error).endswith(next_step)
+    assert str(error).isprintable()
+
+
+def test_row_31_a_next_step_that_fills_the_message_alone_is_cut_too() -> None:
+    """The 500 characters hold even where the next step is longer than they are."""
+    assert len(str(LinqError("It failed.", next_step="a " * 400))) <= 500
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("bell\a", "bell"),
+        ("over\rwritten", "over written"),
+        ("two\n\n\tlines", "two lines"),
+        ("evil\u202egnp.exe", "evil gnp.exe"),
+        ("zero\u200bwidth", "zero width"),
+        ("half \ud800 pair", "half pair"),
+        ("null\0", "null"),
+        ("Zürich 東京", "Zürich 東京"),
+    ],
+)
+def test_row_31_plain_removes_what_a_terminal_would_obey(text: str, kept: str) -> None:
+    """Escape sequences, carriage returns and direction overrides lose their power; letters stay."""
+    assert plain(text) == kept
+
+
+def test_row_31_plain_cuts_with_an_ellipsis() -> None:
+    """A cut is visible, and the result is exactly the limit."""
+    assert plain("x" * 161) == "x" * 159 + "…"
+    assert plain("x" * 160) == "x" * 160
+
+
+@pytest.mark.parametrize("cls", [ConfigurationError, RefusedError, APIConnectionError, APIConnectionTimeoutError])
+def test_a_message_without_next_step_has_no_trailing_space(cls: type[LinqError]) -> None:
+    """The text is exactly the message."""
+    assert str(cls("It failed.")) == "It failed."
