@@ -7,7 +7,7 @@ import sys
 import threading
 import traceback
 
-from linq_provider.errors import LinqError
+from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
 
 def settle_in() -> None:
@@ -27,7 +27,7 @@ def settle_in() -> None:
 
 def say(text: str) -> None:
     """Tell the user something that is no error: what this process prints appears as an info line on the stack."""
-    print(f"linq: {text}", flush=True)  # noqa: T201
+    print(f"linq: {plain(text, limit=MAX_MESSAGE)}", flush=True)  # noqa: T201
 
 
 class _PlainTraceback:
