@@ -1,7 +1,6 @@
 """linq-provider: where calls to Linq phone numbers are forwarded, declared in Pulumi programs."""
 
 from linq_provider._version import __version__
-from linq_provider.dynamic import PhoneNumberForwarding, Provider
 from linq_provider.errors import (
     APIConnectionError,
     APIConnectionTimeoutError,
@@ -18,6 +17,7 @@ from linq_provider.errors import (
     RateLimitError,
     RefusedError,
 )
+from linq_provider.program import PhoneNumberForwarding, Provider
 
 __all__ = [
     "APIConnectionError",

@@ -38,11 +38,12 @@ class Declarations:
         with self._lock:
             return next((self._forwarding[i] for i in identities if i in self._forwarding), None)
 
-    def hold(self, phone_number_id: str) -> None:
-        """A resource kept, created or updated this line in this run."""
+    def hold(self, *identities: str) -> None:
+        """A resource kept, created or updated this line, given under the names that are known, in this run."""
         with self._lock:
-            self._held.add(phone_number_id)
-            self._changing.pop(phone_number_id, None)
+            self._held.update(identities)
+            for identity in identities:
+                self._changing.pop(identity, None)
 
     def change(self, phone_number_id: str, recorded: str) -> None:
         """A resource is about to change this line, from the number that the state records."""
@@ -54,14 +55,14 @@ class Declarations:
         with self._lock:
             return self._changing.get(phone_number_id)
 
-    def refuse_second_holder(self, phone_number_id: str) -> None:
+    def refuse_second_holder(self, phone_number_id: str, phone_number: str) -> None:
         """Refuse a line that another resource holds.
 
         Raises:
             RefusedError: it was kept, created or updated in this run already.
         """
         with self._lock:
-            if phone_number_id in self._held:
+            if self._held & {phone_number_id, phone_number}:
                 raise RefusedError(
                     f"Line {phone_number_id} is declared by another resource of this program too.",
                     next_step="Remove one of the two; which one's number would win is not defined.",
