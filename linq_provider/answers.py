@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import math
 import re
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from linq_provider.config import Settings
-from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain
+from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain, redacted
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` also reads "1_0", "inf" and "٣"
 
@@ -83,22 +84,31 @@ def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[Pho
     return [phone_number_from(row, failure) for row in rows]
 
 
-def error_from(headers: Mapping[str, str], body: bytes, *, asked: Failure, settings: Settings) -> APIError:
-    """The exception for an unsuccessful answer, with whatever its body tells."""
+def error_from(
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    asked: Failure,
+    settings: Settings,
+    sent: Mapping[str, Any] | None = None,
+) -> APIError:
+    """The exception for an unsuccessful answer, with what its body tells, except of the key and of what was `sent`."""
     try:
         payload = _json_object(body)
     except _Malformed:
         payload = {}
     error = payload.get("error")
     said: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    key = settings.api_key or ""
+    secrets = (key, base64.b64encode(key.encode()).decode().rstrip("="), *(sent or {}).values())
     failure = Failure(
         asked.method,
         asked.path,
         asked.status_code,
-        code=_text(said.get("code")),
-        detail=_text(said.get("message")) or _without_json(asked.status_code, headers),
-        doc_url=_text(said.get("doc_url")),
-        trace_id=_text(payload.get("trace_id")),
+        code=redacted(_text(said.get("code")), secrets),
+        detail=redacted(_text(said.get("message")) or _without_json(asked.status_code, headers), secrets),
+        doc_url=redacted(_text(said.get("doc_url")), secrets),
+        trace_id=redacted(_text(payload.get("trace_id")), secrets),
         retry_after=retry_after(headers, said.get("retry_after")),
         attempts=asked.attempts,
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),

@@ -178,7 +178,7 @@ class LinqClient:
         answer = send(call.method, call.path, json=call.json, seconds=seconds, max_bytes=limit)
         asked = call.answered(answer.status_code)
         if asked.status_code != 200:
-            raise error_from(answer.headers, answer.body, asked=asked, settings=self._settings)
+            raise error_from(answer.headers, answer.body, asked=asked, settings=self._settings, sent=call.json)
         if answer.problem:
             raise invalid_answer(asked, answer.problem)
         return payload_from(answer.body, asked)

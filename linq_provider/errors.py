@@ -18,17 +18,24 @@
           +-- InternalServerError           500 and above
 
 The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
-that ends with the next step; text that came from a server has its control characters removed.
+that ends with the next step; text that came from a server has its control characters removed, and what it
+repeats of the key and of phone numbers.
 """
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 MAX_MESSAGE = 500  # characters; the engine passes any length on to the terminal
 MAX_DETAIL = 160  # characters of server-written text inside a message
+PIECE = 8  # characters of a secret that never appear together
+HIDDEN = "[hidden]"
+# Seven digits or more as people write them; not inside a word or a UUID.
+_PHONE_NUMBER = re.compile(r"(?<![\w-])[+(]*\d(?:[ ().-]{0,2}\d){6,}(?!-?\w)")
 
 
 def plain(text: str, *, limit: int = MAX_DETAIL) -> str:
@@ -40,6 +47,15 @@ def plain(text: str, *, limit: int = MAX_DETAIL) -> str:
     kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in head)
     line = " ".join(kept.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def redacted(text: str, secrets: Iterable[str]) -> str:
+    """Server-written `text` without phone numbers and without any `PIECE` characters of a secret that was sent."""
+    pieces = {secret.lower()[i : i + PIECE] for secret in secrets for i in range(len(secret) - PIECE + 1)}
+    found = [at for at in range(len(text)) if text[at : at + PIECE].lower() in pieces]
+    hidden = {at + i for at in found for i in range(PIECE)}
+    kept = "".join("\0" if at in hidden else character for at, character in enumerate(text))
+    return _PHONE_NUMBER.sub(HIDDEN, re.sub("\0+", HIDDEN, kept))
 
 
 class LinqError(Exception):

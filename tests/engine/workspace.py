@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +74,21 @@ class Workspace:
         wanted = {None: done.returncode, True: done.returncode or 1, False: 0}.get(fails, fails)
         assert done.returncode == wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
         return Run(done.returncode, done.stdout)
+
+    def python(self, *args: str, environment: dict[str, str]) -> tuple[int, str]:
+        """Run this interpreter by its full path: the exit code, and what it printed."""
+        done = subprocess.run(
+            [sys.executable, *args],
+            cwd=self.folder.parent,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        return done.returncode, done.stdout
 
     def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
         """Start `pulumi ARGS` in a process group of its own, to be killed."""
