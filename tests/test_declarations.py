@@ -1,0 +1,76 @@
+"""What the program declares and who holds which line, as far as one provider process is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from linq_provider.declarations import Declarations
+from linq_provider.errors import RefusedError
+
+SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
+OFFICE, DESK = "+12025559999", "+12025558888"
+
+
+def test_a_line_is_declared_under_either_name() -> None:
+    """Asking by both names finds a declaration by one of them; another line is not declared."""
+    declarations = Declarations()
+    declarations.declare(SALES_NUMBER, OFFICE)
+    assert declarations.declares(SALES, SALES_NUMBER)
+    assert not declarations.declares(SALES)
+    assert declarations.forwarding_of(SALES, SALES_NUMBER) == OFFICE
+
+
+def test_an_unknown_number_is_declared_too() -> None:
+    """A line whose number is not known yet is declared, and says nothing about where it forwards."""
+    declarations = Declarations()
+    declarations.declare(SALES, None)
+    assert declarations.declares(SALES)
+    assert declarations.forwarding_of(SALES) is None
+
+
+def test_not_forwarded_is_a_declaration() -> None:
+    """A line declared as not forwarded is declared."""
+    declarations = Declarations()
+    declarations.declare(SALES, "")
+    assert declarations.declares(SALES)
+    assert declarations.forwarding_of(SALES) == ""
+
+
+def test_the_last_declaration_counts() -> None:
+    """Of two checks of one line the later one counts: a resource that is replaced is checked twice."""
+    declarations = Declarations()
+    declarations.declare(SALES, OFFICE)
+    declarations.declare(SALES, DESK)
+    assert declarations.forwarding_of(SALES) == DESK
+
+
+@pytest.mark.parametrize("names", [(SALES,), (SALES_NUMBER,), (SALES, SALES_NUMBER)])
+def test_a_second_holder_is_refused(names: tuple[str, ...]) -> None:
+    """A line that a resource holds, under either name, is refused to another; a line that nobody holds is not."""
+    declarations = Declarations()
+    declarations.refuse_second_holder(SALES, SALES_NUMBER)
+    declarations.hold(*names)
+    with pytest.raises(RefusedError) as refused:
+        declarations.refuse_second_holder(SALES, SALES_NUMBER)
+    assert str(refused.value) == (
+        f"Line {SALES} is declared by another resource of this program too."
+        " Remove one of the two; which one's number would win is not defined."
+    )
+
+
+def test_a_declaration_holds_nothing() -> None:
+    """Declaring a line, or being about to change it, does not make a holder."""
+    declarations = Declarations()
+    declarations.declare(SALES, OFFICE)
+    declarations.change(SALES, OFFICE)
+    declarations.refuse_second_holder(SALES, SALES_NUMBER)
+
+
+def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
+    """Between diff and the write the recorded number is known; after the write it counts no more."""
+    declarations = Declarations()
+    assert declarations.recorded(SALES) is None
+    declarations.change(SALES, OFFICE)
+    assert declarations.recorded(SALES) == OFFICE
+    declarations.hold(SALES)
+    assert declarations.recorded(SALES) is None
