@@ -201,17 +201,22 @@ def test_row_02_a_date_in_the_past_is_backed_off(client: LinqClient, emulator: E
     """As if it were absent: at most half a second before the second attempt."""
     emulator.fail(Fault.rate_limited("Wed, 21 Oct 2015 07:28:00 GMT"))
     client.list_phone_numbers()
-    assert sum(fake.slept) <= 0.5
+    assert 0 < sum(fake.slept) <= 0.5
     assert len(emulator.requests) == 2
 
 
-@pytest.mark.parametrize("header", ["Thu, 01 Jan 2099 00:00:00 GMT", "61", "99999", "1e308"])
+@pytest.mark.parametrize(
+    ("header", "named"),
+    [("Thu, 01 Jan 2099 00:00:00 GMT", r"\d{10}"), ("61", "61"), ("99999", "99999"), ("1e308", r"1e\+308")],
+)
 def test_row_02_a_wait_of_more_than_a_minute_fails_at_once_and_is_named(
-    client: LinqClient, emulator: Emulator, fake: FakeTime, header: str
+    client: LinqClient, emulator: Emulator, fake: FakeTime, header: str, named: str
 ) -> None:
     """Nobody sleeps for hours inside `pulumi up`: one request, no wait, the time in the message."""
     emulator.fail(Fault.rate_limited(header), times=None)
-    with pytest.raises(RateLimitError, match=r"Linq asks to wait \S{2,12} s") as caught:
+    with pytest.raises(
+        RateLimitError, match=f"Linq asks to wait {named} s: run the command again after that"
+    ) as caught:
         client.list_phone_numbers()
     assert (len(emulator.requests), fake.slept) == (1, [])
     assert caught.value.retry_after > 60
@@ -224,7 +229,7 @@ def test_row_03_an_unusable_retry_after_is_backed_off(
     """Garbage in the header makes neither an exception nor a long wait."""
     emulator.fail(Fault.rate_limited(header))
     assert len(client.list_phone_numbers()) == 2
-    assert sum(fake.slept) <= 0.5
+    assert 0 < sum(fake.slept) <= 0.5
     assert len(emulator.requests) == 2
 
 
@@ -296,6 +301,24 @@ def test_row_05_what_may_pass_is_tried_eight_times(
     assert all(wait <= min(30, 0.5 * 2**n) for n, wait in enumerate(fake.slept))
 
 
+@pytest.mark.parametrize(
+    ("drawn", "waits"), [(max, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0]), (min, [0.0] * 7)], ids=["longest", "shortest"]
+)
+def test_row_05_the_backoff_doubles_up_to_30_seconds_with_full_jitter(
+    emulator: Emulator,
+    fake: FakeTime,
+    monkeypatch: pytest.MonkeyPatch,
+    drawn: Callable[[float, float], float],
+    waits: list[float],
+) -> None:
+    """Each wait is drawn from 0 to 0.5 s, doubled for each attempt and never above 30 s."""
+    monkeypatch.setattr("random.uniform", drawn)
+    emulator.fail(Fault.server_error(), times=None)
+    with pytest.raises(InternalServerError):
+        client_of(emulator, fake).list_phone_numbers()
+    assert fake.slept == waits
+
+
 def test_row_05_max_retries_zero_means_one_attempt(emulator: Emulator, fake: FakeTime) -> None:
     """For a list; a write whose outcome is then unknown is still looked up."""
     emulator.fail(Fault.server_error(), times=None)
@@ -308,13 +331,21 @@ def test_row_05_max_retries_zero_means_one_attempt(emulator: Emulator, fake: Fak
     assert fake.slept == []
 
 
-def test_row_06_5_mb_of_html_become_one_plain_sentence(emulator: Emulator, fake: FakeTime) -> None:
-    """502 as a proxy sends it: retried; no tag, no control character, at most 500 characters."""
-    emulator.fail(Fault.bad_gateway_html(), times=None)
+@pytest.mark.parametrize("status", [502, 503, 504])
+@pytest.mark.parametrize("method", ["GET", "PUT"])
+def test_row_06_5_mb_of_html_become_one_plain_sentence(
+    emulator: Emulator, fake: FakeTime, method: str, status: int
+) -> None:
+    """As a proxy sends it: retried; no tag, no control character, at most 500 characters."""
+    page = b"<html>\x1b[2J" + b"x" * 5_000_000 + b"</html>"
+    emulator.fail(Fault.raw(page, status=status, content_type="text/html"), times=None, method=method)
+    client = client_of(emulator, fake, max_retries=1)
     with pytest.raises(InternalServerError) as caught:
-        client_of(emulator, fake, max_retries=1).list_phone_numbers()
-    assert len(emulator.requests) == 2
-    assert str(caught.value).startswith("GET /v3/phone_numbers failed: HTTP 502, an answer without Linq's error body")
+        client.list_phone_numbers() if method == "GET" else client.set_forwarding_number(LINE, NEW)
+    assert methods(emulator)[:2] == [method, method]
+    assert f"failed: HTTP {status}, an answer without Linq's error body (text/html), after 2 attempts." in str(
+        caught.value
+    )
     assert len(str(caught.value)) <= 500
     assert str(caught.value).isprintable()
     assert "<" not in str(caught.value)
@@ -560,6 +591,7 @@ def test_row_10_stale_keep_alive_connections_are_never_seen(own_emulator: Emulat
         number = f"+1202555{count:04d}"
         assert client.set_forwarding_number(LINE, number).forwarding_number == number
         assert client.list_phone_numbers()[0].forwarding_number == number
+    assert len(own_emulator.requests) > 1100  # those that met a close among them
 
 
 # The deadline
@@ -581,6 +613,20 @@ def test_row_11_a_call_ends_at_the_timeout_whatever_the_server_does(
     with pytest.raises(APIConnectionTimeoutError):
         client.list_phone_numbers() if method == "GET" else client.set_forwarding_number(LINE, NEW)
     assert time.monotonic() - started < 1.25
+
+
+def test_row_11_a_later_attempt_has_only_the_time_that_is_left(
+    own_emulator: Emulator, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a wait of almost 5 of 5 seconds the next attempt ends at once."""
+    monkeypatch.setattr("random.uniform", max)
+    own_emulator.fail(Fault.rate_limited("4.7"))
+    own_emulator.fail(Fault.hang(), times=None)
+    started = time.monotonic()
+    with pytest.raises(APIConnectionTimeoutError):
+        client_of(own_emulator, fake, timeout=5.0, max_retries=1).list_phone_numbers()
+    assert time.monotonic() - started < 1.2
+    assert methods(own_emulator) == ["GET", "GET"]
 
 
 def test_row_11_a_write_that_timed_out_and_was_applied_is_success(own_emulator: Emulator) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent
@@ -35,3 +37,30 @@ def test_every_setting_is_documented() -> None:
     named = re.compile(r"linq:[a-z]\w+|LINQ_[A-Z0-9_]+[A-Z0-9]")
     read = set(named.findall((CHECKOUT / "linq_provider" / "config.py").read_text())) - {"linq:explicitProvider"}
     assert set(named.findall((CHECKOUT / "docs" / "configuration.md").read_text())) == read
+
+
+def test_every_row_of_reliability_names_its_tests() -> None:
+    """docs/reliability.md has each row once; the tests it names exist, and every test named after a row is there."""
+    table = (CHECKOUT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", table, re.MULTILINE)
+    assert [int(row) for row, _ in rows] == list(range(1, 36))
+    existing = {
+        f"{file.relative_to(CHECKOUT)}::{node.name}"
+        for file in (CHECKOUT / "tests").rglob("test_*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+    for row, cell in rows:
+        patterns = re.findall(r"`([^`]+)`", cell)
+        matched = {pattern: {test for test in existing if fnmatchcase(test, pattern)} for pattern in patterns}
+        assert patterns, f"row {row} has no test"
+        assert [pattern for pattern in patterns if not matched[pattern]] == [], f"row {row}"
+        named_after_it = {test for test in existing if f"::test_row_{int(row):02}_" in test}
+        assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
+
+
+def test_every_row_of_reliability_has_a_mutant() -> None:
+    """Some behaviour of each row is removed by `make mutants`; row 33 is about versions, not about a behaviour."""
+    mutants = runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"]
+    rows = {int(row[1]) for claim, *_ in mutants if (row := re.match(r"row (\d+): ", claim))}
+    assert rows == set(range(1, 36)) - {33}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 from workspace import Workspace
 
@@ -143,3 +146,20 @@ def test_rename_while_refreshing_first(stack: Workspace) -> None:
     stack.up("--refresh")
     assert stack.writes() == []
     stack.empty_preview()
+
+
+def test_row_18_move_to_another_stack(stack: Workspace, tmp_path: Path, template: Path) -> None:
+    """A line moves to another stack without a write: the new stack adopts it, the old one retains it on delete."""
+    kept = ", opts=pulumi.ResourceOptions(retain_on_delete=True)"
+    program = 'forward("x", phone_number=NA, forwarding_number=OFFICE{})'
+    declared(stack, program.format(kept))
+    shutil.copytree(template, tmp_path / "second")
+    second = Workspace(tmp_path / "second", stack.emulator)
+    second.program(named(second, program.format("")))
+    second.up()
+    stack.program("")
+    stack.up()
+    assert stack.writes() == []
+    assert stack.state() == {}
+    assert stack.emulator.phone_numbers[0].forwarding_number == OFFICE
+    second.run("preview", "--refresh", "--expect-no-changes")
