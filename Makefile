@@ -17,19 +17,32 @@ unexport PYTHONPATH
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 WITH_CLI = cli=$$($(BIN)/python tools/pulumi_cli.py) && PATH="$(BIN):$$cli:$$PATH" && export PATH &&
+WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/toxiproxy_server.py) && PATH="$$PATH:$$toxiproxy" &&
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint mutants bench build clean
+.PHONY: help demo test test-matrix coverage soak lint mutants bench build clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
 
 demo: $(INSTALLED) ## the whole story on the real Pulumi engine, against the emulator
 	@$(WITH_CLI) python tools/demo.py
 
 test: lint $(INSTALLED) ## everything that must pass: lint, then all tests against the installed wheel
-	@$(WITH_CLI) pytest -n 2
+	@$(WITH_TOOLS) pytest -n 2
+
+test-matrix: $(INSTALLED) ## every Python of this machine, with the oldest and the newest packages
+	@$(WITH_CLI) python tools/matrix.py dist/*.whl
+
+coverage: $(INSTALLED) ## branch coverage of all tests, provider processes included
+	@rm -rf .coverage
+	@$(WITH_TOOLS) coverage run $(BIN)/pytest -n 2 && coverage combine --quiet && coverage report
+
+soak: $(INSTALLED) ## 10,000 operations with faults, 20 kills of each kind, a long walk, 1,000 lines: hours
+	@$(WITH_CLI) python tools/soak.py
+	@$(WITH_CLI) KILL_ROUNDS=20 WALK_STEPS=200 FLEET_LINES=1000 FLEET_RATE=4 \
+	  pytest -n 2 -k "kill or walk or row_24" tests/engine
 
 lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
 	@$(BIN)/ruff check --quiet .
@@ -38,7 +51,7 @@ lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
 	@$(BIN)/lint-imports --no-logo
 
 mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test must turn red
-	@$(WITH_CLI) python tools/mutants.py
+	@$(WITH_TOOLS) python tools/mutants.py
 
 bench: $(INSTALLED) ## wall time and requests beside the no-op resource
 	@$(WITH_CLI) python tools/bench.py
@@ -46,7 +59,7 @@ bench: $(INSTALLED) ## wall time and requests beside the no-op resource
 build: $(DIST) ## wheel and source distribution, in dist
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
-	@rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(DEPENDENCIES): constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

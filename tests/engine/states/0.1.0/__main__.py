@@ -1,0 +1,16 @@
+"""Three lines: one named by its number, one by its id, one with everything else."""
+
+import pulumi
+
+import linq_provider as linq
+
+linq.PhoneNumberForwarding("by-number", phone_number="+12025550100", forwarding_number="+12025559991")
+linq.PhoneNumberForwarding(
+    "by-id", phone_number_id="932850b4-ebb0-5582-a8b6-0d86fc69249e", forwarding_number="+12025559992"
+)
+linq.PhoneNumberForwarding(
+    "secret",
+    phone_number="+12025550102",
+    forwarding_number=pulumi.Output.secret("+12025559993"),
+    overwrite=True,
+)

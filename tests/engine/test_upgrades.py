@@ -1,0 +1,112 @@
+"""State files outlive versions: of this package (row 32) and of Python (row 33).
+
+`states` holds what each released version wrote, under the oldest Python and `pulumi` of its time
+(`tools/record_state.py`). `OTHER_PYTHON` names an interpreter with the package (`make test-matrix`).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import API_KEY
+from workspace import Workspace
+
+from linq_provider import __version__
+from linq_provider.emulator import Emulator
+
+pytestmark = pytest.mark.engine
+
+STATES = Path(__file__).parent / "states"
+VERSIONS = sorted(folder.name for folder in STATES.iterdir())
+OTHER_PYTHON = os.environ.get("OTHER_PYTHON", "")
+RECORDED = ["+12025559991", "+12025559992", "+12025559993"]
+
+
+@pytest.fixture(params=VERSIONS)
+def recorded(request: pytest.FixtureRequest, tmp_path: Path, emulator: Emulator) -> Workspace:
+    """A stack as a released version left it; the emulator holds what was declared."""
+    folder = tmp_path / "stack"
+    shutil.copytree(STATES / request.param, folder)
+    for line, number in zip(emulator.phone_numbers, RECORDED, strict=True):
+        emulator.set_forwarding(line.id, number)
+    stack = Workspace(folder, emulator)
+    stack.unset("linq:baseUrl")  # the recorded state does not name one
+    stack.environment["LINQ_API_V3_BASE_URL"] = emulator.url
+    stack.run("stack", "init", "dev")
+    stack.run("stack", "import", "--file", "state.json")
+    return stack
+
+
+def test_row_32_a_state_of_each_released_version_previews_unchanged(recorded: Workspace) -> None:
+    """What a released version wrote previews without a change, also after a refresh, and without a write."""
+    recorded.empty_preview()
+    assert recorded.emulator.requests == []
+    assert recorded.preview().changes == {}
+    recorded.run("preview", "--refresh", "--expect-no-changes")
+    assert set(recorded.methods()) == {"GET"}
+    assert "+12025559993" not in recorded.refresh().output
+    recorded.empty_preview()
+    assert recorded.writes() == []
+
+
+def test_row_32_a_state_of_each_released_version_is_updated_and_destroyed(recorded: Workspace) -> None:
+    """A changed number is one update of what a released version wrote; destroy clears all of its lines."""
+    first, second, third = (line.id for line in recorded.emulator.phone_numbers)
+    program = recorded.folder / "__main__.py"
+    program.write_text(program.read_text().replace("+12025559991", "+12025557777"))
+    assert recorded.up().changes == {"updated": 1}
+    assert recorded.writes() == [(first, "+12025557777")]
+    recorded.emulator.clear_requests()
+    recorded.destroy()
+    assert sorted(recorded.writes()) == sorted([(first, ""), (second, ""), (third, "")])
+    assert recorded.state() == {}
+
+
+def test_row_32_a_state_of_each_released_version_is_destroyed_by_itself(recorded: Workspace) -> None:
+    """destroy needs nothing but the recorded state: no program was run before."""
+    recorded.destroy()
+    assert [line.forwarding_number for line in recorded.emulator.phone_numbers] == [None, None, None]
+    assert recorded.state() == {}
+
+
+def test_row_32_this_version_is_recorded() -> None:
+    """There is a state of this version: a release adds its own."""
+    assert __version__ in VERSIONS
+
+
+@pytest.mark.skipif(not OTHER_PYTHON, reason="OTHER_PYTHON names no second interpreter: see `make test-matrix`")
+@pytest.mark.parametrize("back", [False, True], ids=["other-to-this", "this-to-other"])
+def test_row_33_from_one_python_to_another(stack: Workspace, back: bool) -> None:
+    """What one Python wrote another one refreshes, updates and destroys."""
+    pythons = [str(Path(python).parent) for python in (OTHER_PYTHON, sys.executable)]
+    before, after = reversed(pythons) if back else pythons
+    line, other, _ = stack.emulator.phone_numbers
+    program = """
+        import sys
+        a = linq.PhoneNumberForwarding("a", phone_number="{a}", forwarding_number=pulumi.Output.secret("{to}"))
+        b = linq.PhoneNumberForwarding("b", phone_number_id="{b}", forwarding_number="+12025559999", overwrite=True)
+        pulumi.export("prefix", sys.prefix)
+    """
+
+    def under(folder: str) -> dict[str, str]:
+        return {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "VIRTUAL_ENV": str(Path(folder).parent)}
+
+    stack.program(program.format(a=line.phone_number, b=other.id, to="+12025558888"))
+    stack.up(**under(before))
+    assert stack.run("stack", "output", "prefix").output.strip() == str(Path(before).parent)
+    assert stack.refresh(**under(after)).changes == {}
+    stack.emulator.clear_requests()
+    stack.run("up", "--yes", "--skip-preview", "--refresh", **under(after))
+    assert stack.writes() == []
+    assert stack.run("stack", "output", "prefix").output.strip() == str(Path(after).parent)
+
+    stack.program(program.format(a=line.phone_number, b=other.id, to="+12025557777"))
+    assert stack.up(**under(after)).changes == {"updated": 1}
+    assert stack.emulator.forwarding(line.id) == "+12025557777"
+    stack.destroy(**under(after))
+    assert [line.forwarding_number for line in stack.emulator.phone_numbers] == [None, None, None]
+    assert API_KEY not in stack.state_text()
