@@ -7,6 +7,8 @@ without alias is therefore a create followed by a delete of the same line, which
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from linq_provider.errors import RefusedError
 
@@ -21,6 +23,7 @@ class Declarations:
         self._lock = threading.Lock()
         self._forwarding: dict[str, str | None] = {}
         self._held: set[str] = set()
+        self._taken: set[str] = set()
         self._changing: dict[str, str] = {}
 
     def declare(self, identity: str, forwarding_number: str | None) -> None:
@@ -55,15 +58,23 @@ class Declarations:
         with self._lock:
             return self._changing.get(phone_number_id)
 
-    def refuse_second_holder(self, phone_number_id: str, phone_number: str) -> None:
-        """Refuse a line that another resource holds.
+    @contextmanager
+    def taking(self, *identities: str) -> Iterator[None]:
+        """Hold a line while it is written and, unless that fails, from then on; all its names are given.
 
         Raises:
-            RefusedError: it was kept, created or updated in this run already.
+            RefusedError: another resource kept, created or updated it in this run, or is about to.
         """
         with self._lock:
-            if self._held & {phone_number_id, phone_number}:
+            if (self._held | self._taken).intersection(identities):
                 raise RefusedError(
-                    f"Line {phone_number_id} is declared by another resource of this program too.",
+                    f"Line {identities[0]} is declared by another resource of this program too.",
                     next_step="Remove one of the two; which one's number would win is not defined.",
                 )
+            self._taken.update(identities)
+        try:
+            yield
+            self.hold(*identities)
+        finally:
+            with self._lock:
+                self._taken.difference_update(identities)

@@ -78,7 +78,6 @@ class ForwardingLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         line = self._account.require(_text(news.identity))
-        self._declarations.refuse_second_holder(line.id, line.phone_number)
         return self._settle(line, news, recorded=self._declarations.recorded(line.id))
 
     def update(self, olds: Outputs, news: Inputs) -> Outputs:
@@ -89,7 +88,6 @@ class ForwardingLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         line = self._account.require(olds.phone_number_id)
-        self._declarations.refuse_second_holder(line.id, line.phone_number)
         return self._settle(line, news, recorded=olds.forwarding_number)
 
     def read(self, phone_number_id: str, olds: Outputs | None) -> Outputs | None:
@@ -155,15 +153,15 @@ class ForwardingLifecycle:
         refuse_loop(self._account, self._declarations, _text(identity), _text(number))
 
     def _settle(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
-        """Make the line hold the declared number and record that this resource holds it."""
-        number = _text(news.forwarding_number)
-        refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)
-        if line.forwarding_number != number:
-            replaced = line.forwarding_number
-            line = self._account.set_forwarding_number(line, number)
-            if replaced not in ("", recorded):
-                self._notify(f"Line {line.id} was forwarded to {replaced}, which was replaced (overwrite=True).")
-        self._declarations.hold(line.id, line.phone_number)
+        """Take the line and make it hold the declared number."""
+        with self._declarations.taking(line.id, line.phone_number):
+            number = _text(news.forwarding_number)
+            refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)
+            if line.forwarding_number != number:
+                replaced = line.forwarding_number
+                line = self._account.set_forwarding_number(line, number)
+                if replaced not in ("", recorded):
+                    self._notify(f"Line {line.id} was forwarded to {replaced}, which was replaced (overwrite=True).")
         return outputs(line, news.declared_by, news.overwrite)
 
 

@@ -46,16 +46,33 @@ def test_the_last_declaration_counts() -> None:
 
 @pytest.mark.parametrize("names", [(SALES,), (SALES_NUMBER,), (SALES, SALES_NUMBER)])
 def test_a_second_holder_is_refused(names: tuple[str, ...]) -> None:
-    """A line that a resource holds, under either name, is refused to another; a line that nobody holds is not."""
+    """A line that a resource holds, under either name, is refused to another."""
     declarations = Declarations()
-    declarations.refuse_second_holder(SALES, SALES_NUMBER)
     declarations.hold(*names)
-    with pytest.raises(RefusedError) as refused:
-        declarations.refuse_second_holder(SALES, SALES_NUMBER)
+    with pytest.raises(RefusedError) as refused, declarations.taking(SALES, SALES_NUMBER):
+        pass
     assert str(refused.value) == (
         f"Line {SALES} is declared by another resource of this program too."
         " Remove one of the two; which one's number would win is not defined."
     )
+
+
+def test_a_line_that_is_being_written_is_refused() -> None:
+    """Of two resources that take one line at the same time, the second is refused."""
+    declarations = Declarations()
+    with declarations.taking(SALES, SALES_NUMBER), pytest.raises(RefusedError), declarations.taking(SALES):
+        pass
+
+
+def test_a_write_that_failed_holds_nothing() -> None:
+    """A create that failed does not count as an owner: it can be tried again; one that succeeded does."""
+    declarations = Declarations()
+    with pytest.raises(ValueError, match="the write failed"), declarations.taking(SALES, SALES_NUMBER):
+        raise ValueError("the write failed")
+    with declarations.taking(SALES, SALES_NUMBER):
+        pass
+    with pytest.raises(RefusedError), declarations.taking(SALES_NUMBER):
+        pass
 
 
 def test_a_declaration_holds_nothing() -> None:
@@ -63,7 +80,8 @@ def test_a_declaration_holds_nothing() -> None:
     declarations = Declarations()
     declarations.declare(SALES, OFFICE)
     declarations.change(SALES, OFFICE)
-    declarations.refuse_second_holder(SALES, SALES_NUMBER)
+    with declarations.taking(SALES, SALES_NUMBER):
+        pass
 
 
 def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
