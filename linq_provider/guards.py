@@ -1,4 +1,4 @@
-"""What may not be written: somebody else's number, and a loop. The same for one forwarding and for a fleet."""
+"""What may not be written: somebody else's number, a line under two names, a loop."""
 
 from __future__ import annotations
 
@@ -28,6 +28,23 @@ def refuse_somebody_elses(line: PhoneNumber, declared: str, *, overwrite: bool, 
         f"Line {line.id} was changed outside Pulumi to {live or 'not forwarded'}.",
         next_step="Run `pulumi refresh` to see it, or set overwrite=True to replace it.",
     )
+
+
+def refuse_two_names(account: Account, declarations: Declarations, identity: str) -> None:
+    """Refuse a line that is declared by its number and by its id, as far as it is known, without a request.
+
+    A resource has one name for its line, so two names are two resources.
+
+    Raises:
+        RefusedError: both names are declared in this run.
+    """
+    line = account.known(identity)
+    if line and declarations.declares(line.id) and declarations.declares(line.phone_number):
+        raise RefusedError(
+            f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
+            " phone_number_id.",
+            next_step="Remove one of the two; which one's number would win is not defined.",
+        )
 
 
 def refuse_loop(account: Account, declarations: Declarations, identity: str, forwarding_number: str) -> None:

@@ -16,7 +16,7 @@ from linq_provider.answers import PhoneNumber
 from linq_provider.declarations import Declarations
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.forwarding import Diff, Inputs, Outputs, Text, Unknown, outputs, validate
-from linq_provider.guards import refuse_loop, refuse_somebody_elses
+from linq_provider.guards import refuse_loop, refuse_somebody_elses, refuse_two_names
 
 ADOPT = (
     "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
@@ -150,6 +150,7 @@ class ForwardingLifecycle:
             same = isinstance(olds.identity, str) and self._account.known(olds.identity) == line
             recorded = _text(olds.forwarding_number) if same else self._declarations.recorded(line.id)
             refuse_somebody_elses(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)
+        refuse_two_names(self._account, self._declarations, _text(identity))
         refuse_loop(self._account, self._declarations, _text(identity), _text(number))
 
     def _settle(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import weakref
-from typing import Any, NoReturn
+from typing import Any
 
 import pulumi
 import pulumi.dynamic
@@ -64,9 +64,11 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
             props["overwrite"] = overwrite
         _refuse_import(resource_name, opts)
         _refuse_plaintext_key()
+        parent = opts.parent if opts is not None else None
+        self._declared_as = (getattr(parent, "_name", None), resource_name)
         for identity in (phone_number, phone_number_id):
             if isinstance(identity, str):
-                _declare_once(self, resource_name, identity.lower())
+                _declare_once(self, identity.lower())
         super().__init__(PhoneNumberForwardingProvider(), resource_name, props, opts)
 
     @classmethod
@@ -144,22 +146,20 @@ def _refuse_plaintext_key() -> None:
         )
 
 
-def _declare_once(resource: PhoneNumberForwarding, name: str, identity: str) -> None:
+def _declare_once(resource: PhoneNumberForwarding, identity: str) -> None:
     """Refuse a second declaration of one line in one run, naming both."""
     run = pulumi.runtime.settings.get_monitor() or pulumi.runtime.settings._get_rpc_manager()
     lines = _declared.setdefault(run, weakref.WeakValueDictionary())
     if identity in lines:
         gc.collect()  # without a stack, resources of an earlier test may only wait for collection
-    earlier = lines.setdefault(identity, resource)
-    if earlier is not resource:
-        _refuse_twice(earlier._name, name)
-
-
-def _refuse_twice(earlier: str, later: str) -> NoReturn:
-    raise ProgramError(
-        f"'{earlier}' and '{later}' declare the same line.",
-        next_step="Keep one of them: which one's number would win is not defined.",
-    )
+    earlier = lines.get(identity, resource)
+    # The same name again is the program of another unit test; in one run the engine refuses it.
+    if earlier._declared_as != resource._declared_as:
+        raise ProgramError(
+            f"'{earlier._declared_as[1]}' and '{resource._declared_as[1]}' declare the same line.",
+            next_step="Keep one of them: which one's number would win is not defined.",
+        )
+    lines[identity] = resource
 
 
 def _setting(value: Any) -> pulumi.Output[str]:

@@ -498,6 +498,13 @@ MUTANTS = [
         f"{ENGINE}test_preview.py::test_two_declarations_that_meet_only_in_the_account",
     ),
     (
+        "a line has one name in a program",
+        "lifecycle.py",
+        "        refuse_two_names(self._account, self._declarations, _text(identity))\n",
+        "",
+        f"{ENGINE}test_preview.py::test_a_second_name_for_a_line_that_is_declared_already",
+    ),
+    (
         "row 18: a refreshed old resource holds nothing",
         "lifecycle.py",
         "        if self._declarations.declares(olds.phone_number_id, olds.phone_number):\n            if changes:",

@@ -163,7 +163,7 @@ def test_an_output_names_no_line_yet(registered: Registered) -> None:
         for name in ("sales", "support"):
             forward(name, line="+1", phone_number=pulumi.Output.from_input(SALES_NUMBER))
 
-    assert list(registered.resources) == ["sales", "support"]
+    assert registered.resources.keys() == {"sales", "support"}
 
 
 def test_a_second_run_does_not_meet_the_first(registered: Registered) -> None:
@@ -190,6 +190,15 @@ def test_a_second_unit_test_does_not_meet_the_first(registered: Registered) -> N
     with pytest.raises(AssertionError, match="of the user's test"):
         run(failing)
     run(program)
+
+
+def test_unit_tests_that_keep_their_resources_do_not_meet(registered: Registered) -> None:
+    """Under one `set_mocks`, the same names are the same program in another unit test; other names still clash."""
+    kept: list[Any] = []
+    for _ in range(2):
+        run(lambda: kept.append(forward("x")))
+    with pytest.raises(ProgramError, match="'x' and 'y' declare the same line"):
+        run(lambda: kept.append(forward("y")))
 
 
 def test_a_declaration_that_failed_declares_nothing(registered: Registered) -> None:

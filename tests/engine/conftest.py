@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,8 +40,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, template: Path, emulator: Emulator) -> Workspace:
-    """A fresh stack, configured for the emulator."""
+def stack(tmp_path: Path, template: Path, emulator: Emulator) -> Iterator[Workspace]:
+    """A fresh stack, configured for the emulator; a provider that outlives the test is ended."""
     folder = tmp_path / "stack"
     shutil.copytree(template, folder)
-    return Workspace(folder, emulator)
+    workspace = Workspace(folder, emulator)
+    yield workspace
+    for provider in workspace.providers():
+        os.kill(provider, signal.SIGKILL)

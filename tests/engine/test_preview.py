@@ -166,6 +166,19 @@ def test_two_declarations_that_meet_only_in_the_account(stack: Workspace) -> Non
     stack.empty_preview()
 
 
+def test_a_second_name_for_a_line_that_is_declared_already(stack: Workspace) -> None:
+    """A new resource that names by id what an unchanged one names by number is refused at preview, overwrite or not."""
+    line = stack.emulator.phone_numbers[0]
+    sales = f'linq.PhoneNumberForwarding("sales", phone_number="{line.phone_number}", forwarding_number="+12025559999")'
+    stack.program(sales)
+    stack.up()
+    stack.emulator.clear_requests()
+    support = f'linq.PhoneNumberForwarding("support", phone_number_id="{line.id}", '
+    stack.program(f'{support}forwarding_number="+12025558888", overwrite=True)\n{sales}')
+    assert "once by phone_number, once by phone_number_id" in stack.preview(fails=True).output
+    assert stack.writes() == []
+
+
 def test_two_lines_that_forward_to_each_other(stack: Workspace) -> None:
     """A loop of two declared lines is refused at preview, also where one of them is declared by id."""
     a, b, _ = stack.emulator.phone_numbers
