@@ -393,18 +393,26 @@ def test_check_finds_a_loop_closed_by_an_unchanged_line(lifecycle: ForwardingLif
     assert problems(lifecycle, declared(SALES_NUMBER, line=SUPPORT)) == [ROUND]
 
 
+def test_a_line_under_two_names_is_refused(lifecycle: ForwardingLifecycle) -> None:
+    """One line by its number and by its id is two resources: the second check refuses, also where it is unchanged."""
+    assert problems(lifecycle, declared(DESK, line=SALES, overwrite=True)) == []
+    unchanged = declared(OFFICE, line=SALES_NUMBER)
+    (refusal,) = problems(lifecycle, unchanged, unchanged)
+    assert "once by phone_number, once by phone_number_id" in refusal
+
+
 def test_a_line_that_leads_into_a_loop_ends_the_search(lifecycle: ForwardingLifecycle) -> None:
     """A chain of declared lines is no loop; a line that only leads into one is not what is refused."""
     assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES)) == []
     assert problems(lifecycle, declared(NIGHT_NUMBER, line=SUPPORT)) == []
     assert problems(lifecycle, declared(SUPPORT_NUMBER, line=NIGHT)) == [ROUND]
-    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES_NUMBER)) == []
+    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES)) == []
 
 
 def test_an_unknown_number_closes_no_loop(lifecycle: ForwardingLifecycle) -> None:
     """A declared line whose number is not known yet does not count as forwarding back."""
     assert problems(lifecycle, declared(UNKNOWN, line=SUPPORT_NUMBER)) == []
-    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES_NUMBER)) == []
+    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES)) == []
 
 
 # diff
