@@ -412,7 +412,7 @@ def test_a_line_that_leads_into_a_loop_ends_the_search(lifecycle: ForwardingLife
 def test_an_unknown_number_closes_no_loop(lifecycle: ForwardingLifecycle) -> None:
     """A declared line whose number is not known yet does not count as forwarding back."""
     assert problems(lifecycle, declared(UNKNOWN, line=SUPPORT_NUMBER)) == []
-    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES)) == []
+    assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES_NUMBER)) == []
 
 
 # diff
