@@ -30,7 +30,7 @@ demo: $(INSTALLED) ## the whole story on the real Pulumi engine, against the emu
 	@$(WITH_CLI) python tools/demo.py
 
 test: lint $(INSTALLED) ## everything that must pass: lint, then all tests against the installed wheel
-	@$(WITH_TOOLS) pytest -n 2 --dist worksteal
+	@$(WITH_TOOLS) pytest -n 3 --dist worksteal
 
 test-matrix: $(INSTALLED) ## every Python of this machine, with the oldest and the newest packages
 	@$(WITH_CLI) python tools/matrix.py dist/*.whl
