@@ -10,6 +10,7 @@ from linq_provider.errors import (
     BadRequestError,
     ConfigurationError,
     ConflictError,
+    FleetError,
     InternalServerError,
     LinqError,
     NotFoundError,
@@ -18,6 +19,8 @@ from linq_provider.errors import (
     RefusedError,
 )
 from linq_provider.program import PhoneNumberForwarding, Provider
+from linq_provider.program_fleet import ForwardingRoster, PhoneNumberForwardings
+from linq_provider.roster import load_roster
 
 __all__ = [
     "APIConnectionError",
@@ -28,13 +31,17 @@ __all__ = [
     "BadRequestError",
     "ConfigurationError",
     "ConflictError",
+    "FleetError",
+    "ForwardingRoster",
     "InternalServerError",
     "LinqError",
     "NotFoundError",
     "PermissionDeniedError",
     "PhoneNumberForwarding",
+    "PhoneNumberForwardings",
     "Provider",
     "RateLimitError",
     "RefusedError",
     "__version__",
+    "load_roster",
 ]

@@ -74,6 +74,7 @@ class LinqClient:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._paused_until = 0.0
+        self.retries = 0  # requests sent again so far
 
     def list_phone_numbers(self) -> list[PhoneNumber]:
         """`GET /v3/phone_numbers`: every line that the key sees; the API has no read of one line.
@@ -149,7 +150,7 @@ class LinqClient:
             wait=call.wait,
             stop=call.stop,
             sleep=self._sleep,
-            before_sleep=self._pause_all,
+            before_sleep=self._before_retry,
             reraise=True,
         )
         return retrying(self._attempt, call)
@@ -192,10 +193,11 @@ class LinqClient:
                 self._transport = Transport(base_url=self._settings.base_url, api_key=api_key)
             return self._transport
 
-    def _pause_all(self, state: RetryCallState) -> None:
+    def _before_retry(self, state: RetryCallState) -> None:
         """After a 429 no thread of this client sends before the wait is over."""
-        if isinstance(_error_of(state), RateLimitError):
-            with self._lock:
+        with self._lock:
+            self.retries += 1
+            if isinstance(_error_of(state), RateLimitError):
                 self._paused_until = max(self._paused_until, self._clock() + state.upcoming_sleep)
 
     def _sit_out_pause(self, call: _Call) -> None:

@@ -48,15 +48,15 @@ class Declarations:
             for identity in identities:
                 self._changing.pop(identity, None)
 
-    def change(self, phone_number_id: str, recorded: str) -> None:
+    def change(self, identity: str, recorded: str) -> None:
         """A resource is about to change this line, from the number that the state records."""
         with self._lock:
-            self._changing[phone_number_id] = recorded
+            self._changing[identity] = recorded
 
-    def recorded(self, phone_number_id: str) -> str | None:
+    def recorded(self, *identities: str) -> str | None:
         """The recorded number of a line that is about to change: with `replace_on_changes` its own create asks."""
         with self._lock:
-            return self._changing.get(phone_number_id)
+            return next((self._changing[i] for i in identities if i in self._changing), None)
 
     @contextmanager
     def taking(self, *identities: str) -> Iterator[None]:

@@ -5,6 +5,7 @@
     LinqError
      +-- ConfigurationError                 a setting is missing or cannot be used
      +-- RefusedError                       the lifecycle declined; nothing was sent
+     +-- FleetError                         some lines of many were refused, or failed
      +-- APIConnectionError                 no complete answer came back
      |    +-- APIConnectionTimeoutError     ... within `linq:timeout`
      +-- APIError                           the API answered, and not with success
@@ -18,7 +19,7 @@
           +-- InternalServerError           500 and above
 
 The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
-that ends with the next step; text that came from a server has its control characters removed, and what it
+that ends with the next step, that of a fleet one for each line; text that came from a server has its control characters removed, and what it
 repeats of the key and of phone numbers.
 """
 
@@ -26,7 +27,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,21 @@ class ConfigurationError(LinqError):
 
 class RefusedError(LinqError):
     """The lifecycle declined to act, and sent nothing."""
+
+
+class FleetError(LinqError):
+    """Some lines of a fleet were refused or failed, all others are as declared; `errors` tells why, for each.
+
+    The message has one line of text, of at most `MAX_MESSAGE` characters, for each of them.
+    """
+
+    def __init__(self, message: str, errors: Mapping[str, LinqError]) -> None:
+        super().__init__(message, next_step="Run `pulumi up --refresh`: it writes what is missing, and nothing else.")
+        self.errors = dict(errors)
+
+    def __str__(self) -> str:
+        lines = [f"  - {plain(f'{line}: {error}', limit=MAX_MESSAGE - 4)}" for line, error in self.errors.items()]
+        return "\n".join([f"{plain(self.message)}:", *lines, self.next_step])
 
 
 class APIConnectionError(LinqError):

@@ -78,7 +78,7 @@ class ForwardingLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         line = self._account.require(_text(news.identity))
-        return self._settle(line, news, recorded=self._declarations.recorded(line.id))
+        return self._settle(line, news, recorded=self._declarations.recorded(line.id, line.phone_number))
 
     def update(self, olds: Outputs, news: Inputs) -> Outputs:
         """Forward the line to the newly declared number, in one write.
@@ -148,7 +148,9 @@ class ForwardingLifecycle:
         if olds != news and self._live_check:
             line = self._account.require(_text(identity))
             same = isinstance(olds.identity, str) and self._account.known(olds.identity) == line
-            recorded = _text(olds.forwarding_number) if same else self._declarations.recorded(line.id)
+            recorded = (
+                _text(olds.forwarding_number) if same else self._declarations.recorded(line.id, line.phone_number)
+            )
             refuse_somebody_elses(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)
         refuse_two_names(self._account, self._declarations, _text(identity))
         refuse_loop(self._account, self._declarations, _text(identity), _text(number))

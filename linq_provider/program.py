@@ -1,10 +1,11 @@
-"""What programs use: the resources, and `linq.Provider`. What cannot be is refused when the program runs."""
+"""What programs use: one forwarding, and `linq.Provider`. What cannot be is refused when the program runs."""
 
 from __future__ import annotations
 
 import gc
 import json
 import weakref
+from collections.abc import Iterable
 from typing import Any
 
 import pulumi
@@ -16,7 +17,7 @@ from linq_provider.errors import LinqError
 
 # Two runs in one process (Automation API, unit tests) must not see one another: the monitor is a run's own, while
 # `set_mocks` keeps the root resource of an earlier test, and inline runs before pulumi 3.272 share the RPC manager.
-_declared: weakref.WeakKeyDictionary[Any, weakref.WeakValueDictionary[str, PhoneNumberForwarding]]
+_declared: weakref.WeakKeyDictionary[Any, weakref.WeakValueDictionary[str, pulumi.Resource]]
 _declared = weakref.WeakKeyDictionary()
 
 
@@ -62,13 +63,9 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         }
         if overwrite is not False and overwrite is not None:
             props["overwrite"] = overwrite
-        _refuse_import(resource_name, opts)
-        _refuse_plaintext_key()
-        parent = opts.parent if opts is not None else None
-        self._declared_as = (getattr(parent, "_name", None), resource_name)
-        for identity in (phone_number, phone_number_id):
-            if isinstance(identity, str):
-                _declare_once(self, identity.lower())
+        refuse_import(resource_name, opts)
+        refuse_plaintext_key()
+        declare_once(self, resource_name, opts, [line for line in (phone_number, phone_number_id) if line is not None])
         super().__init__(PhoneNumberForwardingProvider(), resource_name, props, opts)
 
     @classmethod
@@ -128,7 +125,8 @@ class Provider(pulumi.ProviderResource):
         super().__init__("pulumi-python", resource_name, props, opts)
 
 
-def _refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+def refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
+    """Refuse `import_`, which cannot work, and say what does."""
     if opts is not None and opts.import_ is not None:
         raise ProgramError(
             f"Remove import_ from '{resource_name}': Pulumi cannot import dynamic resources.",
@@ -137,7 +135,8 @@ def _refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> N
         )
 
 
-def _refuse_plaintext_key() -> None:
+def refuse_plaintext_key() -> None:
+    """Refuse a key that would stand in plaintext in the state."""
     if pulumi.Config("linq").get("apiKey") and not pulumi.runtime.is_config_secret("linq:apiKey"):
         raise ProgramError(
             "linq:apiKey is set without --secret, so the key would stand in plaintext in the state.",
@@ -146,20 +145,25 @@ def _refuse_plaintext_key() -> None:
         )
 
 
-def _declare_once(resource: PhoneNumberForwarding, identity: str) -> None:
-    """Refuse a second declaration of one line in one run, naming both."""
+def declare_once(
+    resource: pulumi.Resource, resource_name: str, opts: pulumi.ResourceOptions | None, lines: Iterable[Any]
+) -> None:
+    """Refuse a second declaration of one line in one run, naming both resources; what is not plain text is left out."""
     run = pulumi.runtime.settings.get_monitor() or pulumi.runtime.settings._get_rpc_manager()
-    lines = _declared.setdefault(run, weakref.WeakValueDictionary())
-    if identity in lines:
-        gc.collect()  # without a stack, resources of an earlier test may only wait for collection
-    earlier = lines.get(identity, resource)
-    # The same name again is the program of another unit test; in one run the engine refuses it.
-    if earlier._declared_as != resource._declared_as:
-        raise ProgramError(
-            f"'{earlier._declared_as[1]}' and '{resource._declared_as[1]}' declare the same line.",
-            next_step="Keep one of them: which one's number would win is not defined.",
-        )
-    lines[identity] = resource
+    declared = _declared.setdefault(run, weakref.WeakValueDictionary())
+    parent = opts.parent if opts is not None else None
+    resource._linq_declared_as = (getattr(parent, "_name", None), resource_name)  # type: ignore[attr-defined]
+    for line in (line.lower() for line in lines if isinstance(line, str)):
+        if line in declared:
+            gc.collect()  # without a stack, resources of an earlier test may only wait for collection
+        earlier: Any = declared.get(line, resource)
+        # The same name again is the program of another unit test; in one run the engine refuses it.
+        if earlier._linq_declared_as != resource._linq_declared_as:  # type: ignore[attr-defined]
+            raise ProgramError(
+                f"'{earlier._linq_declared_as[1]}' and '{resource_name}' declare the same line.",
+                next_step="Keep one of them: which one's number would win is not defined.",
+            )
+        declared[line] = resource
 
 
 def _setting(value: Any) -> pulumi.Output[str]:

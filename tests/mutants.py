@@ -495,7 +495,7 @@ MUTANTS = [
         "declarations.py",
         "            if (self._held | self._taken).intersection(identities):",
         "            if False:",
-        f"{ENGINE}test_preview.py::test_two_declarations_that_meet_only_in_the_account",
+        "tests/test_lifecycle.py::test_a_second_create_of_one_line_is_refused",
     ),
     (
         "a line has one name in a program",

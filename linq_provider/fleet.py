@@ -1,0 +1,212 @@
+"""The life of many forwardings as one resource: reconcile what is declared with what is live. Knows no Pulumi.
+
+Each line goes through the verbs of the single forwarding, so each of its rules holds here. A line that fails does not
+stop the others; the error names it, and the next `pulumi up --refresh` writes exactly the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from linq_provider.account import Account
+from linq_provider.declarations import Declarations
+from linq_provider.errors import FleetError, LinqError, RefusedError
+from linq_provider.forwarding import Outputs, Unknown
+from linq_provider.forwardings import Fleet, validate_fleet, validate_lines
+from linq_provider.lifecycle import ForwardingLifecycle
+from linq_provider.together import Together
+
+FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
+FEW_PERCENT = 10  # or so many of a hundred
+SAID_LINES = 10  # how many lines one word to the user names
+
+
+class FleetLifecycle:
+    """The verbs, for the fleets of one account in one provider process.
+
+    `together` runs calls side by side. `notify` receives one line of text for the user.
+    """
+
+    def __init__(
+        self,
+        account: Account,
+        declarations: Declarations,
+        *,
+        live_check: bool,
+        together: Together,
+        notify: Callable[[str], None],
+    ) -> None:
+        self._account = account
+        self._declarations = declarations
+        self._live_check = live_check
+        self._together = together
+        self._notify = notify
+
+    def check(self, olds: Fleet, news: Fleet) -> tuple[Fleet, list[str]]:
+        """The inputs to record, and everything that stands against them, line by line; `olds` is empty when new.
+
+        Unchanged inputs cost no request.
+        """
+        if problems := validate_fleet(news):
+            return news, problems
+        changed = [line for line in news.lines if olds.inputs(line) != news.inputs(line)]
+        if changed and self._live_check:
+            try:
+                self._account.find(changed[0])
+            except LinqError as error:
+                return news, [str(error), *validate_lines(news)]
+        single = self._single(self._notify)
+        for line in news.lines:
+            _, found = single.check(olds.inputs(line), news.inputs(line))
+            problems += [f"{line}: {problem}" for problem in found]
+        try:
+            self._refuse_many_clears(olds, news)
+        except RefusedError as error:
+            problems.append(str(error))
+        self._tell_taken_over(olds, news, changed)
+        return news, problems
+
+    def diff(self, olds: Fleet, news: Fleet) -> bool:
+        """Whether anything differs; another set of lines is an update, never a replacement. No request."""
+        changes = olds != news
+        for line, recorded in olds.lines.items():
+            # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
+            if line in news.lines and self._declarations.declares(line) and isinstance(recorded, str):
+                if changes:
+                    self._declarations.change(line, recorded)
+                else:
+                    self._declarations.hold(line)
+        return changes
+
+    def create(self, news: Fleet) -> Fleet:
+        """Bring every line to its number; writes nothing where it already is.
+
+        Raises:
+            FleetError: names each line that was refused or failed.
+            LinqError: see `linq_provider.errors`.
+        """
+        return self._reconcile(Fleet(), news)
+
+    def update(self, olds: Fleet, news: Fleet) -> Fleet:
+        """Write what differs from the account; clear, or keep, the lines that were taken out.
+
+        Raises:
+            RefusedError: more lines would be cleared than `allow_clearing` allows; nothing was written.
+            FleetError: names each line that was refused or failed.
+            LinqError: see `linq_provider.errors`.
+        """
+        self._refuse_many_clears(olds, news)
+        return self._reconcile(olds, news)
+
+    def read(self, olds: Fleet) -> Fleet:
+        """The lines as they are now; one that this key no longer sees is left out, with a word to the user.
+
+        Raises:
+            LinqError: the list could not be had; that never counts as gone.
+        """
+        live = {line: self._account.find(line) for line in olds.lines}
+        gone = [line for line, now in live.items() if now is None]
+        if gone:
+            self._notify(
+                f"No longer among the lines of this key, and taken out of the state: {_some(gone)}. If they still exist"
+                " under another key, they keep their forwarding."
+            )
+        return replace(olds, forwardings={line: now.forwarding_number for line, now in live.items() if now})
+
+    def delete(self, olds: Fleet) -> None:
+        """Clear every line that the program does not declare elsewhere; with `removed="keep"` leave them all.
+
+        Raises:
+            FleetError: names each line that failed.
+            LinqError: see `linq_provider.errors`.
+        """
+        self._reconcile(olds, Fleet(removed=olds.removed))
+
+    def _reconcile(self, olds: Fleet, news: Fleet) -> Fleet:
+        """Bring every line to what `news` says of it, as many at a time as allowed."""
+        said: list[str] = []
+        single = self._single(said.append)
+        calls: dict[str, Callable[[], object]] = {}
+        for line in sorted(news.lines):
+            calls[line] = partial(self._forward, single, olds, news, line)
+        for line in sorted(self._removed(olds, news)):
+            calls[line] = partial(self._clear, single, olds, line)
+        errors = self._together.run(calls)
+        for text in said[:SAID_LINES]:
+            self._notify(text)
+        if len(said) > SAID_LINES:
+            self._notify(f"So it was with {len(said) - SAID_LINES:,} more lines.")
+        if errors:
+            raise FleetError(f"{len(errors):,} of {len(calls):,} lines are not as declared", errors)
+        return news
+
+    def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
+        inputs = news.inputs(line)
+        now = self._account.require(line)
+        recorded = olds.recorded(now)
+        if recorded is None:
+            return single.create(inputs)
+        return single.update(Outputs(now.id, now.phone_number, recorded, inputs.declared_by), inputs)
+
+    def _clear(self, single: ForwardingLifecycle, olds: Fleet, line: str) -> None:
+        now = self._account.require(line)
+        single.delete(Outputs(now.id, now.phone_number, olds.recorded(now) or "", ""))
+
+    def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
+        """The lines that were taken out and have to be cleared."""
+        removed = [line for line in olds.lines if line not in news.lines]
+        if not removed:
+            return []
+        if news.removed == "keep":
+            self._notify(f'Left as they are (removed="keep"): {_some(removed)}.')
+            return []
+        live = {line: self._account.find(line) for line in removed}
+        if gone := [line for line, now in live.items() if now is None]:
+            self._notify(f"Not there any more, so there was nothing to clear: {_some(gone)}.")
+        forwarded = {line: now for line, now in live.items() if now is not None and now.forwarding_number}
+        return [line for line, now in forwarded.items() if news.recorded(now) is None]
+
+    def _refuse_many_clears(self, olds: Fleet, news: Fleet) -> None:
+        """An emptied roster must not silence everybody.
+
+        Raises:
+            RefusedError: more lines would be cleared than `allow_clearing` allows.
+        """
+        if isinstance(news.forwardings, Unknown) or isinstance(news.allow_clearing, Unknown):
+            return
+        cleared = sum(bool(number) and self._would_clear(line, news) for line, number in olds.lines.items())
+        allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(news.allow_clearing or 0))
+        if cleared > allowed:
+            raise RefusedError(
+                f"This would clear {cleared:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",
+                next_step=f"If it is meant, set allow_clearing={cleared}; if not, look where the map comes from.",
+            )
+
+    def _would_clear(self, line: str, news: Fleet) -> bool:
+        now = self._account.known(line)
+        names = (now.id, now.phone_number) if now else (line,)
+        declared = [news.lines[name] for name in names if name in news.lines]
+        if declared:
+            return declared[0] == ""
+        return news.removed != "keep" and not self._declarations.declares(*names)
+
+    def _tell_taken_over(self, olds: Fleet, news: Fleet, changed: list[str]) -> None:
+        """At preview: which lines `overwrite` takes from somebody else."""
+        taken = []
+        for line in filter(news.may_overwrite, changed):
+            now = self._account.known(line)
+            if now and now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
+                taken.append(f"{line} (now {now.forwarding_number})")
+        if taken:
+            self._notify(f"Because of overwrite, these are taken over: {_some(taken)}.")
+
+    def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
+        return ForwardingLifecycle(self._account, self._declarations, live_check=self._live_check, notify=notify)
+
+
+def _some(lines: list[str]) -> str:
+    """A few of the lines, and how many more there are."""
+    more = f" and {len(lines) - SAID_LINES:,} more" if len(lines) > SAID_LINES else ""
+    return ", ".join(sorted(lines)[:SAID_LINES]) + more

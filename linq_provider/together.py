@@ -1,0 +1,99 @@
+"""Many calls side by side: one that fails does not stop the others, but a service that is down stops them all."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
+
+from linq_provider.errors import APIError, AuthenticationError, LinqError, RefusedError
+
+TELL_EVERY = 5.0  # seconds between two words about how far a run is
+IN_A_ROW = 3  # failures that end a run where fewer calls than that are made at a time
+NOT_TRIED = "It was not tried, because the calls before it failed."
+
+
+class Together:
+    """Runs up to `at_a_time` calls at a time, each for one line.
+
+    `notify` receives how far it is; `retries` tells how many requests were sent again so far.
+    """
+
+    def __init__(
+        self,
+        at_a_time: int,
+        *,
+        notify: Callable[[str], None],
+        retries: Callable[[], int],
+        tell_every: float = TELL_EVERY,
+    ) -> None:
+        self._at_a_time = at_a_time
+        self._notify = notify
+        self._retries = retries
+        self._tell_every = tell_every
+
+    def run(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, LinqError]:
+        """Make every call; why each line that failed did, in the order of the calls.
+
+        A refused key, or as many failures of the service in a row as there are calls at a time, end the run: the lines
+        that were not tried are among the failures.
+        """
+        errors: dict[str, LinqError] = {}
+        in_a_row = 0
+        with ThreadPoolExecutor(self._at_a_time, "linq-fleet") as pool:
+            under_way = {pool.submit(call): line for line, call in calls.items()}
+            try:
+                with self._telling(under_way):
+                    for future in as_completed(under_way):
+                        error = _error_of(future)
+                        if error is not None:
+                            errors[under_way[future]] = error
+                        in_a_row = in_a_row + 1 if error is not None and _is_of_the_service(error) else 0
+                        if in_a_row >= max(self._at_a_time, IN_A_ROW) or isinstance(error, AuthenticationError):
+                            _cancel(under_way)
+            finally:
+                _cancel(under_way)
+        return {line: errors[line] for line in calls if line in errors}
+
+    @contextmanager
+    def _telling(self, under_way: Mapping[Future[object], str]) -> Iterator[None]:
+        """Say every few seconds how far the calls are, also while none of them ends."""
+        over = threading.Event()
+
+        def tell() -> None:
+            before = self._retries()
+            while not over.wait(self._tell_every):
+                done = sum(future.done() for future in under_way)
+                retried = self._retries() - before
+                self._notify(f"{done:,} of {len(under_way):,} lines written, {retried:,} retried.")
+
+        teller = threading.Thread(target=tell, name="linq-fleet-progress", daemon=True)
+        teller.start()
+        try:
+            yield
+        finally:
+            over.set()
+            teller.join()
+
+
+def _error_of(future: Future[object]) -> LinqError | None:
+    """Why a call failed; an error that is not ours is raised."""
+    if future.cancelled():
+        return RefusedError(NOT_TRIED)
+    error = future.exception()
+    if error is None or isinstance(error, LinqError):
+        return error
+    raise error
+
+
+def _is_of_the_service(error: LinqError) -> bool:
+    """Whether it says something of the service, and not of one line only."""
+    if isinstance(error, RefusedError):
+        return False
+    return not isinstance(error, APIError) or error.failure.status_code >= 429
+
+
+def _cancel(under_way: Mapping[Future[object], str]) -> None:
+    for future in under_way:
+        future.cancel()
