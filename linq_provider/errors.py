@@ -19,8 +19,8 @@
           +-- InternalServerError           500 and above
 
 The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
-that ends with the next step, that of a fleet one for each line; text that came from a server has its control characters removed, and what it
-repeats of the key and of phone numbers.
+that ends with the next step, that of a fleet one for each line; text that came from a server has its control
+characters removed, and what it repeats of the key and of phone numbers.
 """
 
 from __future__ import annotations
