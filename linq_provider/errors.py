@@ -90,8 +90,8 @@ class FleetError(LinqError):
     The message has one line of text, of at most `MAX_MESSAGE` characters, for each of them.
     """
 
-    def __init__(self, message: str, errors: Mapping[str, LinqError]) -> None:
-        super().__init__(message, next_step="Run `pulumi up --refresh`: it writes what is missing, and nothing else.")
+    def __init__(self, message: str, errors: Mapping[str, LinqError], *, next_step: str) -> None:
+        super().__init__(message, next_step=next_step)
         self.errors = dict(errors)
 
     def __str__(self) -> str:

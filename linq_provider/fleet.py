@@ -13,7 +13,7 @@ from functools import partial
 from linq_provider.account import Account
 from linq_provider.declarations import Declarations
 from linq_provider.errors import FleetError, LinqError, RefusedError
-from linq_provider.forwarding import Outputs, Unknown
+from linq_provider.forwarding import Inputs, Outputs, Unknown
 from linq_provider.forwardings import Fleet, validate_fleet, validate_lines
 from linq_provider.lifecycle import ForwardingLifecycle
 from linq_provider.together import Together
@@ -59,7 +59,7 @@ class FleetLifecycle:
                 return news, [str(error), *validate_lines(news)]
         single = self._single(self._notify)
         for line in news.lines:
-            _, found = single.check(olds.inputs(line), news.inputs(line))
+            _, found = single.check(self._inputs_before(olds, line), news.inputs(line))
             problems += [f"{line}: {problem}" for problem in found]
         try:
             self._refuse_many_clears(olds, news)
@@ -87,7 +87,7 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        return self._reconcile(Fleet(), news)
+        return self._bring(Fleet(), news)
 
     def update(self, olds: Fleet, news: Fleet) -> Fleet:
         """Write what differs from the account; clear, or keep, the lines that were taken out.
@@ -98,7 +98,7 @@ class FleetLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         self._refuse_many_clears(olds, news)
-        return self._reconcile(olds, news)
+        return self._bring(olds, news)
 
     def read(self, olds: Fleet) -> Fleet:
         """The lines as they are now; one that this key no longer sees is left out, with a word to the user.
@@ -122,10 +122,25 @@ class FleetLifecycle:
             FleetError: names each line that failed.
             LinqError: see `linq_provider.errors`.
         """
-        self._reconcile(olds, Fleet(removed=olds.removed))
+        if errors := self._reconcile(olds, Fleet(removed=olds.removed)):
+            raise FleetError(
+                f"{len(errors):,} of {len(olds.lines):,} lines were not cleared",
+                errors,
+                next_step="Run the same command again: it clears the rest.",
+            )
 
-    def _reconcile(self, olds: Fleet, news: Fleet) -> Fleet:
-        """Bring every line to what `news` says of it, as many at a time as allowed."""
+    def _bring(self, olds: Fleet, news: Fleet) -> Fleet:
+        if errors := self._reconcile(olds, news):
+            lines = len(olds.lines.keys() | news.lines.keys())
+            raise FleetError(
+                f"{len(errors):,} of {lines:,} lines are not as declared",
+                errors,
+                next_step="Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
+            )
+        return news
+
+    def _reconcile(self, olds: Fleet, news: Fleet) -> dict[str, LinqError]:
+        """Bring every line to what `news` says of it, side by side; why it failed, for each that did."""
         said: list[str] = []
         single = self._single(said.append)
         calls: dict[str, Callable[[], object]] = {}
@@ -138,9 +153,7 @@ class FleetLifecycle:
             self._notify(text)
         if len(said) > SAID_LINES:
             self._notify(f"So it was with {len(said) - SAID_LINES:,} more lines.")
-        if errors:
-            raise FleetError(f"{len(errors):,} of {len(calls):,} lines are not as declared", errors)
-        return news
+        return errors
 
     def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
         inputs = news.inputs(line)
@@ -167,6 +180,12 @@ class FleetLifecycle:
             self._notify(f"Not there any more, so there was nothing to clear: {_some(gone)}.")
         forwarded = {line: now for line, now in live.items() if now is not None and now.forwarding_number}
         return [line for line, now in forwarded.items() if news.recorded(now) is None]
+
+    def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
+        """What the line was declared as, also under its other name; empty where it is new."""
+        now = self._account.known(line)
+        names = (line, now.id, now.phone_number) if now else (line,)
+        return next((olds.inputs(name) for name in names if name in olds.lines), Inputs())
 
     def _refuse_many_clears(self, olds: Fleet, news: Fleet) -> None:
         """An emptied roster must not silence everybody.

@@ -19,7 +19,7 @@ class Fleet:
     """
 
     forwardings: Mapping[str, Text] | Unknown | None = None
-    overwrite: bool | tuple[str, ...] | Unknown | None = None
+    overwrite: bool | tuple[str | Unknown, ...] | Unknown | None = None
     removed: str | Unknown | None = None
     allow_clearing: float | Unknown | None = None
 
@@ -37,8 +37,10 @@ class Fleet:
         return Inputs(**{name: line}, forwarding_number=lines[line], overwrite=self.may_overwrite(line) or None)
 
     def may_overwrite(self, line: str) -> bool:
-        """Whether this line may be taken over."""
-        return line in self.overwrite if isinstance(self.overwrite, tuple) else self.overwrite is True
+        """Whether this line may be taken over, as far as is known yet."""
+        if isinstance(self.overwrite, tuple):
+            return line in self.overwrite or Unknown.UNKNOWN in self.overwrite
+        return bool(self.overwrite)  # Unknown is true: what is not known yet is not refused
 
     def recorded(self, line: PhoneNumber) -> str | None:
         """The number of a line under either of its names; None where it is not in the map."""
@@ -61,7 +63,7 @@ def validate_fleet(news: Fleet) -> list[str]:
         problems += [
             f"{line}: overwrite names it, forwardings does not"
             for line in news.overwrite
-            if line not in news.forwardings
+            if line not in news.forwardings and line is not Unknown.UNKNOWN
         ]
     return problems
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 
 from linq_provider.errors import APIError, AuthenticationError, LinqError, RefusedError
@@ -39,25 +39,18 @@ class Together:
         A refused key, or as many failures of the service in a row as there are calls at a time, end the run: the lines
         that were not tried are among the failures.
         """
-        errors: dict[str, LinqError] = {}
-        in_a_row = 0
+        breaker = _Breaker(max(self._at_a_time, IN_A_ROW))
         with ThreadPoolExecutor(self._at_a_time, "linq-fleet") as pool:
-            under_way = {pool.submit(call): line for line, call in calls.items()}
-            try:
-                with self._telling(under_way):
-                    for future in as_completed(under_way):
-                        error = _error_of(future)
-                        if error is not None:
-                            errors[under_way[future]] = error
-                        in_a_row = in_a_row + 1 if error is not None and _is_of_the_service(error) else 0
-                        if in_a_row >= max(self._at_a_time, IN_A_ROW) or isinstance(error, AuthenticationError):
-                            _cancel(under_way)
-            finally:
-                _cancel(under_way)
-        return {line: errors[line] for line in calls if line in errors}
+            under_way = {line: pool.submit(breaker.attempt, call) for line, call in calls.items()}
+            with self._telling(under_way.values()):
+                ended = {line: future.exception() for line, future in under_way.items()}
+        for error in ended.values():
+            if error is not None and not isinstance(error, LinqError):
+                raise error
+        return {line: error for line, error in ended.items() if isinstance(error, LinqError)}
 
     @contextmanager
-    def _telling(self, under_way: Mapping[Future[object], str]) -> Iterator[None]:
+    def _telling(self, under_way: Collection[Future[None]]) -> Iterator[None]:
         """Say every few seconds how far the calls are, also while none of them ends."""
         over = threading.Event()
 
@@ -77,23 +70,31 @@ class Together:
             teller.join()
 
 
-def _error_of(future: Future[object]) -> LinqError | None:
-    """Why a call failed; an error that is not ours is raised."""
-    if future.cancelled():
-        return RefusedError(NOT_TRIED)
-    error = future.exception()
-    if error is None or isinstance(error, LinqError):
-        return error
-    raise error
+class _Breaker:
+    """Lets calls through until `allowed` of them in a row have failed for a reason that is not their own."""
+
+    def __init__(self, allowed: int) -> None:
+        self._allowed = allowed
+        self._lock = threading.Lock()
+        self._in_a_row = 0
+        self._broken = False
+
+    def attempt(self, call: Callable[[], object]) -> None:
+        if self._broken:
+            raise RefusedError(NOT_TRIED)
+        try:
+            call()
+        except Exception as error:
+            with self._lock:
+                self._in_a_row = self._in_a_row + 1 if _is_of_the_service(error) else 0
+                self._broken |= self._in_a_row >= self._allowed or isinstance(error, AuthenticationError)
+            raise
+        with self._lock:
+            self._in_a_row = 0
 
 
-def _is_of_the_service(error: LinqError) -> bool:
+def _is_of_the_service(error: Exception) -> bool:
     """Whether it says something of the service, and not of one line only."""
     if isinstance(error, RefusedError):
         return False
     return not isinstance(error, APIError) or error.failure.status_code >= 429
-
-
-def _cancel(under_way: Mapping[Future[object], str]) -> None:
-    for future in under_way:
-        future.cancel()

@@ -51,7 +51,8 @@ def make(cls: type[LinqError], *, failure: Failure = RATE_LIMITED, message: str 
     if issubclass(cls, APIError):
         return cls(failure, next_step="Wait.")
     if issubclass(cls, FleetError):
-        return cls(message, {"+12025551234": APIError(failure), "+12025551235": RefusedError(message)})
+        failures = {"+12025551234": APIError(failure), "+12025551235": RefusedError(message)}
+        return cls(message, failures, next_step="Try again.")
     if issubclass(cls, APIConnectionError):
         return cls(message, next_step="Check the network.", transient=False)
     return cls(message, next_step="Try again.")
