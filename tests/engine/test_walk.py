@@ -85,11 +85,11 @@ class Walk(RuleBasedStateMachine):
 
     def up(self, program: dict[str, Declared], refresh: bool) -> None:
         """`pulumi up` of any program, after any other; it succeeds, or is refused for a reason that is known."""
-        before = self.recorded()
+        before, names = self.recorded(), self.names()
         done = self.run_up(program, "--refresh" if refresh else "")
         assert done.code == 0 or REFUSALS.search(done.output), done.output
         seen = before if refresh else set()
-        self.judge_writes(program, before, seen)
+        self.judge_writes(program, before, seen, names)
         self.unseen = {line: number for line, number in self.unseen.items() if line not in seen}
         if done.code == 0:
             assert self.recorded() == {self.lines[declared.line] for declared in program.values()}
@@ -159,9 +159,12 @@ class Walk(RuleBasedStateMachine):
         args = ["up", "--yes", "--skip-preview", *([flag] if flag else [])]
         return self.stack.run(*args, fails=None, LINQ_API_KEY_OVERRIDE=self.key)
 
-    def judge_writes(self, program: dict[str, Declared], before: set[str], seen: set[str]) -> None:
+    def judge_writes(
+        self, program: dict[str, Declared], before: set[str], seen: set[str], names: dict[str, str]
+    ) -> None:
         """No line outside the stack, no clear of what stays declared, no unseen hand edit is written over."""
         declared = {self.lines[d.line]: d for d in program.values()}
+        holds = {self.lines[d.line]: name for name, d in program.items()}
         for line, number in self.stack.writes():
             assert line in before | set(declared)
             if line not in declared:
@@ -169,12 +172,16 @@ class Walk(RuleBasedStateMachine):
                 continue
             assert number == declared[line].number
             if line in self.unseen and line not in seen and not declared[line].overwrite:
-                assert line not in before
+                assert names.get(line) != holds[line], "a resource may not write over what it has not seen"
                 assert self.unseen[line] == "", "a new resource may take a line that is not forwarded"
 
     def resources(self) -> list[dict[str, object]]:
         """What the state records, resources that wait for deletion included."""
         return self.stack.resources()
+
+    def names(self) -> dict[str, str]:
+        """Which resource holds which line in the state."""
+        return {str(resource["id"]): str(resource["urn"]).rpartition("::")[2] for resource in self.resources()}
 
     def recorded(self) -> set[str]:
         """The ids of the lines in the state."""
