@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from linq_provider._version import __version__
 from linq_provider.config import LOOPBACK_HOSTS
@@ -192,12 +192,13 @@ class _Adapter(HTTPAdapter):
 def _translated(error: Exception, method: str, path: str, *, timed_out: bool) -> APIConnectionError:
     """The one place where an exception of `requests` or below becomes ours."""
     asked = f"{method} {path}"
-    if timed_out or isinstance(error, requests.Timeout):
+    causes = list(_causes(error))
+    # A body that stops coming is a ConnectionError to requests, with urllib3's timeout behind it.
+    if timed_out or any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in causes):
         return APIConnectionTimeoutError(
             f"{asked}: no complete answer in time.",
             next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
         )
-    causes = list(_causes(error))
     if problem := _never_sent(error, causes):
         return APIConnectionError(f"{asked}: {problem[0]}.", next_step=problem[1], transient=False)
     if isinstance(error, OSError | HTTPError):

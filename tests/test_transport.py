@@ -442,6 +442,20 @@ def test_row_11_silence_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
         assert server.connections >= 2
 
 
+@pytest.mark.parametrize("sent", [b"", http(b"x" * 100)[:-50]], ids=["no byte", "half a body"])
+def test_row_11_silence_is_told_as_a_timeout(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """Before the first byte or in the middle of the body, long before the deadline."""
+    monkeypatch.setattr("linq_provider.transport.READ_TIMEOUT", 0.2)
+
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(sent)
+        silent(server, connection)
+
+    with RawServer(serve) as server, pytest.raises(APIConnectionTimeoutError, match="no complete answer in time"):
+        get(transport_to(server), seconds=20.0)
+
+
 def test_row_11_after_the_deadline_the_same_thread_can_go_on() -> None:
     """The connection that was ended is not used again."""
     hang_once = iter([True])
