@@ -18,9 +18,9 @@ from linq_provider.errors import (
     RateLimitError,
     RefusedError,
 )
+from linq_provider.lookup import PhoneNumber, get_phone_number, get_phone_numbers
 from linq_provider.program import PhoneNumberForwarding, Provider
-from linq_provider.program_fleet import ForwardingRoster, PhoneNumberForwardings
-from linq_provider.roster import load_roster
+from linq_provider.program_fleet import ForwardingRoster, PhoneNumberForwardings, load_roster
 
 __all__ = [
     "APIConnectionError",
@@ -37,11 +37,14 @@ __all__ = [
     "LinqError",
     "NotFoundError",
     "PermissionDeniedError",
+    "PhoneNumber",
     "PhoneNumberForwarding",
     "PhoneNumberForwardings",
     "Provider",
     "RateLimitError",
     "RefusedError",
     "__version__",
+    "get_phone_number",
+    "get_phone_numbers",
     "load_roster",
 ]

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import wraps
 from os import PathLike
 from typing import Any
 
 import pulumi
 import pulumi.dynamic
 
+from linq_provider import roster
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
+from linq_provider.errors import ConfigurationError
 from linq_provider.program import ProgramError, declare_once, refuse_import, refuse_plaintext_key
-from linq_provider.roster import load_roster
+
+
+class ProgramRosterError(ProgramError, ConfigurationError):
+    """A roster file that cannot be used; Pulumi prints what is wrong, a line for each problem, without a traceback."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@wraps(roster.load_roster)
+def load_roster(file: str | PathLike[str]) -> dict[str, str]:  # noqa: D103
+    try:
+        return roster.load_roster(file)
+    except ConfigurationError as error:
+        raise ProgramRosterError(str(error)) from None
 
 
 class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwardings"):

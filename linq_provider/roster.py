@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -11,119 +12,189 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from linq_provider.e164 import e164_problem, is_uuid
-from linq_provider.errors import ConfigurationError
+from linq_provider.errors import ConfigurationError, plain
 
 LINE_COLUMNS = ("line", "phone_number", "phone_number_id")
 NUMBER_COLUMN = "forwarding_number"
+SHOWN = 10  # problems of one file that its error shows
+_MAPPING = "a roster is one mapping of lines to numbers, like +12025550100: +12025559999"
+_NULLS = ("", "~", "null", "Null", "NULL")  # https://yaml.org/type/null.html
+
+
+class RosterError(ConfigurationError):
+    """A roster file that cannot be used; `problems` is all that was found in it, without any forwarding number."""
+
+    def __init__(self, path: Path, problems: list[str]) -> None:
+        self.file = plain(str(path), limit=200)
+        self.problems = tuple(problems)
+        super().__init__(f"{self.file}, {problems[0]}.")
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return super().__str__()
+        more = len(self.problems) - SHOWN
+        shown = [*self.problems[:SHOWN], *([f"and {more} more"] if more > 0 else [])]
+        return "\n  - ".join([f"{self.file} has {len(self.problems)} problems:", *shown])
 
 
 @dataclass(frozen=True)
 class _Cell:
-    """A text of the file and where it begins, counted from 1; `text` None for a value that is missing."""
+    """A text of the file, None where it is missing, and where it begins, counted from 1."""
 
     text: str | None
     row: int
     column: int
 
+    @property
+    def place(self) -> str:
+        return f"line {self.row}, column {self.column}"
+
+
+class _UnreadableError(Exception):
+    """Nothing after this place of the file can be read."""
+
 
 def load_roster(file: str | PathLike[str]) -> dict[str, str]:
     """Read a roster: each line of the account (E.164 or phone_number_id) and the number it forwards to.
 
-    YAML (`.yaml`, `.yml`) is one mapping; `""` declares: not forwarded. CSV (`.csv`) has a header with
-    `forwarding_number` and one of `line`, `phone_number`, `phone_number_id`; other columns are ignored, and an empty
-    cell declares: not forwarded.
+    YAML (`.yaml`, `.yml`) is one mapping; `""` declares: not forwarded. CSV (`.csv`, comma-separated) has a header
+    with `forwarding_number` and one of `line`, `phone_number`, `phone_number_id`; other columns and empty rows are
+    ignored, and an empty cell declares: not forwarded. A phone_number_id is returned in lower case.
 
     Raises:
-        ConfigurationError: the file is empty, or something in it cannot be; names file, line and column, never a
-            forwarding number.
+        ConfigurationError: the file cannot be read, names no lines, or something in it cannot be. Names the line and
+            column (in CSV, which cell of the row) of all that is wrong, and never a forwarding number.
     """
     path = Path(file)
-    readers = {".yaml": _yaml_rows, ".yml": _yaml_rows, ".csv": _csv_rows}
-    if path.suffix.lower() not in readers:
-        raise ConfigurationError(f"{path} is no roster: its name must end in .yaml, .yml or .csv.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise ConfigurationError(f"{path} cannot be read: {reason}.") from error
     roster: dict[str, str] = {}
-    rows: dict[str, int] = {}
-    for line, number in readers[path.suffix.lower()](path, text):
-        identity = (line.text or "").lower()
-        if not is_uuid(identity) and (problem := e164_problem(identity)):
-            _refuse(path, line, f"the line is neither a phone_number_id, nor is it a number: it {problem}")
-        if identity in rows:
-            _refuse(path, line, f"this line stands in line {rows[identity]} already")
-        if number.text is None:
-            _refuse(path, number, 'the forwarding number is missing; write "" for not forwarded')
-        if number.text and (problem := e164_problem(number.text)):
-            _refuse(path, number, f"the forwarding number {problem}")
-        roster[identity], rows[identity] = number.text, line.row
+    places: dict[str, _Cell] = {}
+    problems: list[str] = []
+    try:
+        for line, number in _rows(path):
+            found = [(line, _line_problem(line, places)), (number, _number_problem(number))]
+            problems += [f"{cell.place}: {problem}" for cell, problem in found if problem]
+            roster[(line.text or "").lower()] = number.text or ""
+    except _UnreadableError as error:
+        problems.append(str(error))
+    if problems:
+        raise RosterError(path, problems)
     if not roster:
         raise ConfigurationError(
-            f"{path} names no lines.", next_step="An empty roster is refused: it would silence every line of a fleet."
+            f"{plain(str(path), limit=200)} names no lines.",
+            next_step="An empty roster is refused: it would silence every line of a fleet.",
         )
     return roster
 
 
-def _yaml_rows(path: Path, text: str) -> Iterator[tuple[_Cell, _Cell]]:
-    import yaml  # pulumi brings it along; a program without a roster has no use for it
+def _rows(path: Path) -> Iterator[tuple[_Cell, _Cell]]:
+    name = plain(str(path), limit=200)
+    rows = {".yaml": _yaml_rows, ".yml": _yaml_rows, ".csv": _csv_rows}.get(path.suffix.lower())
+    if rows is None:
+        raise ConfigurationError(f"{name} is no roster: its name must end in .yaml, .yml or .csv.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ConfigurationError(f"{name} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"{name} cannot be read: save it as UTF-8.") from None
+    return rows(text)
+
+
+def _line_problem(line: _Cell, places: dict[str, _Cell]) -> str | None:
+    """What is wrong with the name of a line; `places` is where each was named first."""
+    if not line.text:
+        return "the line is missing"
+    if not is_uuid(line.text) and (problem := e164_problem(line.text)):
+        return f"the line is no phone_number_id and {problem}"
+    first = places.setdefault(line.text.lower(), line)
+    return None if first is line else f"the same phone line is in {first.place} already"
+
+
+def _number_problem(number: _Cell) -> str | None:
+    if number.text is None:
+        return 'the forwarding number is missing; write "" for not forwarded'
+    problem = number.text and e164_problem(number.text)
+    return f"the forwarding number {problem}" if problem else None
+
+
+def _yaml_rows(text: str) -> Iterator[tuple[_Cell, _Cell]]:
+    """Rows from the parser's events: nothing is nested or expanded, whatever the file holds."""
+    import yaml  # a program without a roster has no use for it
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        root = yaml.compose(text, Loader=loader)
+        events = (e for e in yaml.parse(text, Loader=loader) if not isinstance(e, yaml.StreamStartEvent))
+        if isinstance(next(events), yaml.StreamEndEvent):
+            return
+        root = next(events)
+        if _is_null(root):
+            return
+        if not isinstance(_untagged(root), yaml.MappingStartEvent):
+            _stop(_at(root), _MAPPING)
+        while not isinstance(key := next(events), yaml.MappingEndEvent):
+            yield _scalar(key), _scalar(next(events))
+        next(events)  # the end of the document
+        if not isinstance(after := next(events), yaml.StreamEndEvent):
+            _stop(_at(after), "a roster is one YAML document")
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        _refuse(path, _at(mark), f"this is not YAML: {error.problem}")
-    except yaml.YAMLError:
-        _refuse(path, _Cell(None, 1, 1), "this is not YAML")
-    if root is None:
-        return
-    if not isinstance(root, yaml.MappingNode):
-        _refuse(
-            path, _at(root.start_mark), "a roster is a mapping of lines to numbers, like +12025550100: +12025559999"
-        )
-    for key, value in root.value:
-        for node in (key, value):
-            if not isinstance(node, yaml.ScalarNode):
-                _refuse(
-                    path, _at(node.start_mark), "a roster is a mapping of lines to numbers, without lists or levels"
-                )
-        yield _scalar(key), _scalar(value)
+        _stop(_at(error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem)))
+    except yaml.reader.ReaderError as error:
+        before = text.encode()[: error.position].decode(errors="ignore").split("\n")
+        _stop(_Cell(None, len(before), len(before[-1]) + 1), "YAML must not contain this character")
 
 
-def _scalar(node: Any) -> _Cell:
+def _scalar(event: Any) -> _Cell:
     """The text as written: unquoted, +12025550100 would be a whole number to YAML."""
-    empty = node.tag == "tag:yaml.org,2002:null"
-    return _Cell(None if empty else node.value, node.start_mark.line + 1, node.start_mark.column + 1)
+    at = _at(_untagged(event))
+    if not hasattr(event, "value"):
+        _stop(at, f"{_MAPPING}, without lists or levels")
+    return _Cell(None if _is_null(event) else event.value, at.row, at.column)
 
 
-def _at(mark: Any) -> _Cell:
+def _untagged(event: Any) -> Any:
+    if getattr(event, "anchor", None) or getattr(event, "tag", None):
+        _stop(_at(event), "a roster has no anchors, aliases or tags: write out each number, in quotes")
+    return event
+
+
+def _is_null(event: Any) -> bool:
+    return getattr(event, "value", None) in _NULLS and event.style not in ("'", '"')
+
+
+def _at(marked: Any) -> _Cell:
+    """Where an event begins, or where an error was found."""
+    mark = getattr(marked, "start_mark", None) or marked.problem_mark
     return _Cell(None, mark.line + 1, mark.column + 1)
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[_Cell, _Cell]]:
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+def _csv_rows(text: str) -> Iterator[tuple[_Cell, _Cell]]:
+    """Rows of the table. Columns count cells, as spreadsheets do."""
+    rows = _csv_texts(text)
+    begun, header = next(rows, (1, []))
+    lines = [i for i, name in enumerate(header) if name in LINE_COLUMNS]
+    if header and (len(lines) != 1 or header.count(NUMBER_COLUMN) != 1):
+        wanted = f"{NUMBER_COLUMN} and exactly one of {', '.join(LINE_COLUMNS)}, separated by commas"
+        _stop(_Cell(None, begun, 1), f"the header must have {wanted}")
+    for begun, row in rows:
+        line, number = (
+            _Cell(row[i] if i < len(row) else None, begun, i + 1) for i in (lines[0], header.index(NUMBER_COLUMN))
+        )
+        yield line, number
+
+
+def _csv_texts(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with the line of the file where it begins."""
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True)
+    begun = 1
     try:
-        header = [name.strip() for name in next(reader, [])]
-        if not header:
-            return
-        lines = [i for i, name in enumerate(header) if name in LINE_COLUMNS]
-        if len(lines) != 1 or header.count(NUMBER_COLUMN) != 1:
-            _refuse(path, _Cell(None, 1, 1), f"the header needs {NUMBER_COLUMN} and one of {', '.join(LINE_COLUMNS)}")
-        begun = reader.line_num + 1
         for row in reader:
-            if row:
-                yield _cell(row, lines[0], begun), _cell(row, header.index(NUMBER_COLUMN), begun)
+            texts = [cell.strip() for cell in row]
+            if any(texts):
+                yield begun, texts
             begun = reader.line_num + 1
     except csv.Error as error:
-        _refuse(path, _Cell(None, reader.line_num, 1), f"this is not CSV: {error}")
+        _stop(_Cell(None, begun, 1), f"this is not CSV: {error}")
 
 
-def _cell(row: list[str], index: int, line: int) -> _Cell:
-    """`column` counts cells, as spreadsheets do."""
-    return _Cell(row[index].strip() if index < len(row) else None, line, index + 1)
-
-
-def _refuse(path: Path, cell: _Cell, reason: str) -> NoReturn:
-    raise ConfigurationError(f"{path}, line {cell.row}, column {cell.column}: {reason}.")
+def _stop(cell: _Cell, reason: str) -> NoReturn:
+    raise _UnreadableError(f"{cell.place}: {reason}")
