@@ -52,9 +52,9 @@ class FleetLifecycle:
         if problems := validate_fleet(news):
             return news, problems
         changed = [line for line in news.lines if olds.inputs(line) != news.inputs(line)]
-        if changed and self._live_check:
+        if (changed or olds.lines.keys() - news.lines.keys()) and self._live_check:
             try:
-                self._account.find(changed[0])
+                self._look()
             except LinqError as error:
                 return news, [str(error), *validate_lines(news)]
         single = self._single(self._notify)
@@ -97,6 +97,7 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
+        self._look()
         self._refuse_many_clears(olds, news)
         return self._bring(olds, news)
 
@@ -181,6 +182,10 @@ class FleetLifecycle:
         forwarded = {line: now for line, now in live.items() if now is not None and now.forwarding_number}
         return [line for line, now in forwarded.items() if news.recorded(now) is None]
 
+    def _look(self) -> None:
+        """See to it that the account's lines are known: each error of the account is then told once."""
+        self._account.find("")
+
     def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""
         now = self._account.known(line)
@@ -193,10 +198,11 @@ class FleetLifecycle:
         Raises:
             RefusedError: more lines would be cleared than `allow_clearing` allows.
         """
-        if isinstance(news.forwardings, Unknown) or isinstance(news.allow_clearing, Unknown):
+        allow = news.allow_clearing
+        if isinstance(allow, Unknown) or Unknown.UNKNOWN in (news.forwardings, news.removed):
             return
         cleared = sum(bool(number) and self._would_clear(line, news) for line, number in olds.lines.items())
-        allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(news.allow_clearing or 0))
+        allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
         if cleared > allowed:
             raise RefusedError(
                 f"This would clear {cleared:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",

@@ -11,6 +11,7 @@ CLIENT = "tests/test_client.py::"
 CONFIG = "tests/test_config.py::"
 E164 = "tests/test_e164.py::"
 ERRORS = "tests/test_errors.py::"
+FLEET = "tests/test_fleet.py::"
 TRANSPORT = "tests/test_transport.py::"
 
 MUTANTS = [
@@ -634,8 +635,8 @@ MUTANTS = [
     (
         "row 25: an unknown value is not validated",
         "dynamic.py",
-        "return Unknown.UNKNOWN if isinstance(given, PulumiUnknown) else given",
-        "return given",
+        "if isinstance(value, PulumiUnknown):",
+        "if False:",
         f"{ENGINE}test_rows.py::test_row_25_unknown_nested_and_secret_values",
     ),
     (
@@ -665,5 +666,174 @@ MUTANTS = [
         '"linq:apiKey": pulumi.Output.secret(api_key),',
         '"linq:apiKey": api_key,',
         f"{ENGINE}test_secrets.py::test_row_26_two_accounts",
+    ),
+    # Fleets, rosters and look-ups.
+    (
+        "a fleet asks nothing where nothing changed",
+        "fleet.py",
+        "if (changed or olds.lines.keys() - news.lines.keys()) and self._live_check:",
+        "if self._live_check:",
+        f"{FLEET}test_an_unchanged_fleet_costs_no_request",
+    ),
+    (
+        "a removal alone is looked at too",
+        "fleet.py",
+        "if (changed or olds.lines.keys() - news.lines.keys()) and",
+        "if changed and",
+        f"{FLEET}test_a_removal_needs_a_key_at_preview",
+    ),
+    (
+        "many clears need leave, at preview",
+        "fleet.py",
+        "        except RefusedError as error:\n            problems.append(str(error))\n",
+        "        except RefusedError:\n            pass\n",
+        f"{FLEET}test_many_clears_need_leave",
+    ),
+    (
+        "many clears need leave, in the run",
+        "fleet.py",
+        "        self._look()\n        self._refuse_many_clears(olds, news)\n        return",
+        "        self._look()\n        return",
+        f"{FLEET}test_many_clears_need_leave",
+    ),
+    (
+        "declaring a line clear counts as clearing it",
+        "fleet.py",
+        'return declared[0] == ""',
+        "return False",
+        f"{FLEET}test_many_clears_need_leave",
+    ),
+    (
+        "a line that moved to another resource is not counted as cleared",
+        "fleet.py",
+        'return news.removed != "keep" and not self._declarations.declares(*names)',
+        'return news.removed != "keep"',
+        f"{FLEET}test_a_line_that_moves_to_a_single_resource_is_not_cleared",
+    ),
+    (
+        "removed lines are kept with keep",
+        "fleet.py",
+        '        if news.removed == "keep":\n',
+        "        if False:\n",
+        f"{ENGINE}test_fleet.py::test_an_emptied_map_silences_nobody",
+    ),
+    (
+        "a line under its other name is not taken out",
+        "fleet.py",
+        "if news.recorded(now) is None]",
+        "]",
+        f"{FLEET}test_another_name_for_a_line_is_not_counted_as_cleared",
+    ),
+    (
+        "the recorded number counts under another name too",
+        "fleet.py",
+        "names = (line, now.id, now.phone_number) if now else (line,)",
+        "names = (line,)",
+        f"{FLEET}test_another_name_for_a_recorded_line_is_no_new_line",
+    ),
+    (
+        "an unchanged fleet holds its lines",
+        "fleet.py",
+        "                    self._declarations.hold(line)\n",
+        "                    pass\n",
+        f"{FLEET}test_a_fleet_that_stays_as_it_is_owns_its_lines",
+    ),
+    (
+        "a replaced fleet knows what was recorded",
+        "fleet.py",
+        "                    self._declarations.change(line, recorded)\n",
+        "                    pass\n",
+        f"{FLEET}test_a_replaced_fleet_knows_what_was_recorded",
+    ),
+    (
+        "what overwrite takes over is told at preview",
+        "fleet.py",
+        "        self._tell_taken_over(olds, news, changed)\n",
+        "",
+        f"{ENGINE}test_fleet.py::test_every_problem_at_preview",
+    ),
+    (
+        "a failure in part is an error",
+        "fleet.py",
+        "        if errors := self._reconcile(olds, news):",
+        "        if (errors := self._reconcile(olds, news)) and False:",
+        f"{ENGINE}test_fleet.py::test_a_failure_in_part",
+    ),
+    (
+        "read tells the live numbers",
+        "fleet.py",
+        "{line: now.forwarding_number for line, now in live.items() if now}",
+        "{line: olds.lines[line] for line, now in live.items() if now}",
+        f"{ENGINE}test_fleet.py::test_the_whole_life",
+    ),
+    (
+        "overwrite is for the lines that it names",
+        "forwardings.py",
+        "return line in self.overwrite or Unknown.UNKNOWN in self.overwrite",
+        "return True",
+        f"{FLEET}test_overwrite_is_meant_for_the_lines_that_it_names",
+    ),
+    (
+        "an outage ends the run",
+        "together.py",
+        "self._broken |= self._in_a_row >= self._allowed or isinstance(error, AuthenticationError)",
+        "pass",
+        "tests/test_together.py::test_a_service_that_is_down_stops_them_all",
+    ),
+    (
+        "a refused line ends no run",
+        "together.py",
+        "    if isinstance(error, RefusedError):\n        return False\n",
+        "",
+        "tests/test_together.py::test_failures_of_single_lines_never_stop_a_run",
+    ),
+    (
+        "None in a map is not left out",
+        "program_fleet.py",
+        "return False if number is None else number",
+        "return number",
+        "tests/test_program_fleet.py::test_none_is_not_left_out",
+    ),
+    (
+        "a secret under an id in capitals stays secret",
+        "program_fleet.py",
+        "return line.lower() if isinstance(line, str) else line",
+        "return line",
+        f"{ENGINE}test_fleet.py::test_values_that_are_unknown_or_secret",
+    ),
+    (
+        "one id in capitals and in lower case is refused",
+        "program_fleet.py",
+        "    if len(prepared) < len(forwardings):",
+        "    if False:",
+        "tests/test_program_fleet.py::test_one_id_in_capitals_and_in_lower_case",
+    ),
+    (
+        "a fleet and a single resource do not share a line",
+        "program_fleet.py",
+        "            declare_once(self, resource_name, opts, forwardings)\n",
+        "            pass\n",
+        f"{ENGINE}test_fleet.py::test_two_owners",
+    ),
+    (
+        "an empty roster is refused",
+        "roster.py",
+        "    if not roster:\n",
+        "    if False:\n",
+        "tests/test_roster.py",
+    ),
+    (
+        "one list for all look-ups of a run",
+        "lookup.py",
+        "        if settings not in listed:\n",
+        "        if True:\n",
+        "tests/test_lookup.py",
+    ),
+    (
+        "a body that stops coming is a timeout",
+        "transport.py",
+        "isinstance(cause, requests.Timeout | ReadTimeoutError)",
+        "isinstance(cause, requests.Timeout)",
+        f"{TRANSPORT}test_row_11_silence_is_told_as_a_timeout",
     ),
 ]

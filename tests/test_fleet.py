@@ -170,6 +170,13 @@ def test_a_refused_key_is_told_once(world: World) -> None:
     wrong.close()
 
 
+def test_a_removal_needs_a_key_at_preview(world: World) -> None:
+    """Taking lines out is a change: preview looks, and tells of a refused key."""
+    world.emulator.fail(Fault.parse("401"), times=None)
+    (found,) = problems(world.process().fleet, everyone(world.numbers(19)), everyone(world.numbers(20)))
+    assert "HTTP 401" in found
+
+
 def test_what_is_not_known_yet_passes(fleet: FleetLifecycle, world: World) -> None:
     """An unknown number, map, overwrite or limit is neither refused nor compared."""
     a, b = world.numbers(2)
@@ -180,9 +187,13 @@ def test_what_is_not_known_yet_passes(fleet: FleetLifecycle, world: World) -> No
         Fleet(UNKNOWN),
         Fleet({a: OFFICE, b: OFFICE}, overwrite=UNKNOWN),
         Fleet({a: OFFICE, b: OFFICE}, overwrite=(a, UNKNOWN)),
+        Fleet({a: UNKNOWN}, removed=UNKNOWN),
     ):
         assert problems(fleet, news) == []
         assert fleet.diff(everyone([a, b], ELSEWHERE), news)
+    many = everyone(world.numbers(20, first=2))
+    for news in (Fleet(UNKNOWN), Fleet({}, removed=UNKNOWN), Fleet({}, allow_clearing=UNKNOWN)):
+        assert problems(fleet, news, many) == []
 
 
 def test_preview_tells_what_overwrite_takes_over(fleet: FleetLifecycle, world: World) -> None:
@@ -392,6 +403,7 @@ def test_another_name_for_a_line_is_not_counted_as_cleared(world: World) -> None
     assert problems(process.fleet, news, everyone(lines)) == []
     process.fleet.update(everyone(lines), news)
     assert world.writes() == {}
+    assert world.said == []
 
 
 # delete
