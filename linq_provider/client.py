@@ -74,7 +74,7 @@ class LinqClient:
         self._lock = threading.Lock()
         self._transport: Transport | None = None
         self._paused_until = 0.0
-        self.retries = 0  # requests sent again so far
+        self.retries: int = 0  # requests sent again so far
 
     def list_phone_numbers(self) -> list[PhoneNumber]:
         """`GET /v3/phone_numbers`: every line that the key sees; the API has no read of one line.

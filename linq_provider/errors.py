@@ -92,7 +92,7 @@ class FleetError(LinqError):
 
     def __init__(self, message: str, errors: Mapping[str, LinqError], *, next_step: str) -> None:
         super().__init__(message, next_step=next_step)
-        self.errors = dict(errors)
+        self.errors: dict[str, LinqError] = dict(errors)
 
     def __str__(self) -> str:
         lines = [f"  - {plain(f'{line}: {error}', limit=MAX_MESSAGE - 4)}" for line, error in self.errors.items()]

@@ -25,8 +25,8 @@ class RosterError(ConfigurationError):
     """A roster file that cannot be used; `problems` is all that was found in it, without any forwarding number."""
 
     def __init__(self, path: Path, problems: list[str]) -> None:
-        self.file = plain(str(path), limit=200)
-        self.problems = tuple(problems)
+        self.file: str = plain(str(path), limit=200)
+        self.problems: tuple[str, ...] = tuple(problems)
         super().__init__(f"{self.file}, {problems[0]}.")
 
     def __str__(self) -> str:
