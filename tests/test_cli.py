@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from linq_provider import __version__
 from linq_provider.emulator import Emulator, Fault
 
 COMMAND = [sys.executable, "-m", "linq_provider"]
@@ -63,7 +64,7 @@ def run(*arguments: str, env: dict[str, str], command: list[str] = COMMAND) -> s
 
 def test_numbers_in_a_pipe_are_tab_separated(emulator: Emulator) -> None:
     """In a pipe, each line holds number, target, id and type between tabs, without a header or colours."""
-    done = run("numbers", env=access(emulator))
+    done = run("numbers", env={**access(emulator), "FORCE_COLOR": "1"})
     assert (done.returncode, done.stderr) == (0, "")
     assert [line.split("\t") for line in done.stdout.splitlines()] == [
         ["+12025550100", "+12025559999", "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "iMessage"],
@@ -87,6 +88,15 @@ def test_numbers_as_json(emulator: Emulator) -> None:
     ]
 
 
+def test_text_of_the_server_is_one_cell() -> None:
+    """A tab, a line break or an escape sequence from the server makes neither a row nor a colour."""
+    with Emulator([{"phone_number": "+12025550100", "line_type": "a\tb\nc\x1b[31m"}]) as other:
+        shown = run("numbers", env=access(other)).stdout
+    assert shown.count("\t") == 3
+    assert shown.count("\n") == 1
+    assert shown.endswith("\ta b c [31m\n")
+
+
 def test_numbers_on_a_terminal_are_a_table(emulator: Emulator) -> None:
     """On a terminal there is a table with a header, without any colour that NO_COLOR would have to stop."""
     shown = on_a_terminal("numbers", env={**access(emulator), "COLUMNS": "120", "TERM": "xterm-256color"})
@@ -94,6 +104,26 @@ def test_numbers_on_a_terminal_are_a_table(emulator: Emulator) -> None:
     assert "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e" in shown
     assert "not forwarded" in shown
     assert not re.search(r"\x1b\[[349]\d", shown)
+
+
+def test_on_a_terminal_it_says_what_takes_its_time(emulator: Emulator) -> None:
+    """Where stderr is a terminal it shows what is waited for, and nothing of that is in a piped stdout."""
+    emulator.delay = 0.3
+    ours, theirs = pty.openpty()
+    env = {**access(emulator), "TERM": "xterm-256color"}
+    with subprocess.Popen([*COMMAND, "numbers"], env=env, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
+        os.close(theirs)
+        shown = read_terminal(ours)
+        assert process.stdout is not None
+        assert process.stdout.read().count("\n") == 3
+    assert "Asking Linq for the lines" in shown
+
+
+def test_drift_on_a_terminal_ends_with_a_sentence(emulator: Emulator, tmp_path: Path) -> None:
+    """On a terminal drift says how many lines are declared, also where none differs."""
+    (tmp_path / "lines.yaml").write_text('"+12025550100": "+12025559999"\n')
+    shown = on_a_terminal("drift", "--roster", str(tmp_path / "lines.yaml"), env=access(emulator))
+    assert shown == "1 line is declared, none differs.\r\n"
 
 
 def test_numbers_reads_and_never_writes(emulator: Emulator) -> None:
@@ -264,11 +294,77 @@ def test_a_missing_extra_says_how_to_install_it(missing: str) -> None:
 
 
 def test_help_names_the_commands() -> None:
-    """`--help` lists the commands."""
+    """`--help` lists the commands, the exit statuses, and how to switch completion on for each shell."""
     done = run("--help", env=environment())
-    assert done.returncode == 0
-    assert "numbers" in done.stdout
-    assert "emulator" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
+    for words in ("numbers", "export", "drift", "doctor", "emulator", "Exit status", "bash_source", "fish_source"):
+        assert words in done.stdout
+
+
+def test_without_a_command_there_is_help() -> None:
+    """Without a command the help appears on stderr."""
+    done = run(env=environment())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Commands:" in done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    """What the help says switches completion on: the shell gets a script, and that script the commands."""
+    variable = "_LINQ_PROVIDER_COMPLETE"
+    assert variable in run(env=environment(**{variable: f"{shell}_source"})).stdout
+    words = {"COMP_WORDS": "linq-provider d" if shell != "fish" else "d", "COMP_CWORD": "1" if shell != "fish" else "d"}
+    shown = run(env=environment(**{variable: f"{shell}_complete"}, **words)).stdout
+    assert "doctor" in shown
+    assert "drift" in shown
+    assert "numbers" not in shown
+
+
+def test_version() -> None:
+    """`--version` prints the version of the package."""
+    done = run("--version", env=environment())
+    assert (done.returncode, done.stdout) == (0, f"linq-provider, version {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nonsense"], ["numbers", "--nonsense"], ["drift"], ["drift", "--roster"], ["export", "--format", "x"]],
+)
+def test_wrong_usage_is_one_sentence_and_exit_1(arguments: list[str]) -> None:
+    """Wrong usage is one line on stderr that names the help, and exit 1, because 2 says drift."""
+    done = run(*arguments, env=environment())
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--help`." in done.stderr
+    assert_one_line(done.stderr)
+
+
+@pytest.mark.parametrize("arguments", [["numbers"], ["export"], ["numbers", "--json"]])
+def test_a_reader_that_went_away(emulator: Emulator, arguments: list[str]) -> None:
+    """Where nobody reads the pipe any more, as after `| head`, the command ends without a word."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as pipe:
+        done = subprocess.run(
+            [*COMMAND, *arguments], env=access(emulator), stdout=pipe, stderr=subprocess.PIPE, timeout=60, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_stdout_that_is_closed(emulator: Emulator) -> None:
+    """With stdout closed by the shell the command ends without a word."""
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND]
+    assert run("numbers", env=access(emulator), command=command).stderr == ""
+
+
+def test_an_interrupt(emulator: Emulator) -> None:
+    """Ctrl-C while Linq is asked is one word on stderr and exit 1."""
+    emulator.fail(Fault.parse("hang"), times=None)
+    process = subprocess.Popen([*COMMAND, "numbers"], env=access(emulator), stderr=subprocess.PIPE, text=True)
+    while not emulator.requests:
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=10)
+    assert (process.returncode, said.strip()) == (1, "Interrupted.")
 
 
 def assert_one_line(text: str) -> None:
@@ -289,12 +385,18 @@ def on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
     ours, theirs = pty.openpty()
     with subprocess.Popen([*COMMAND, *arguments], env=env, stdout=theirs) as process:
         os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(ours, 65536):
-                shown += data
-        except OSError:
-            pass  # Linux reports the end of a terminal as EIO.
+        shown = read_terminal(ours)
         assert process.wait(timeout=30) == 0
+    return shown
+
+
+def read_terminal(ours: int) -> str:
+    """All that is printed on a terminal until its last user is gone."""
+    shown = b""
+    try:
+        while data := os.read(ours, 65536):
+            shown += data
+    except OSError:
+        pass  # Linux reports the end of a terminal as EIO.
     os.close(ours)
     return shown.decode()

@@ -1,0 +1,87 @@
+"""`linq-provider export`: the live account as a program or a roster that adopts it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import click
+
+from linq_provider.cli.exported import exported
+from linq_provider.cli.lines import list_lines
+from linq_provider.cli.program_text import program_text
+from linq_provider.cli.roster_text import roster_text
+from linq_provider.cli.stack import load_settings, stack_option
+
+ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
+
+
+@click.command()
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["python", "yaml"]),
+    help="A Pulumi program, or a roster. Default: yaml where FILE ends in .yaml or .yml, else python.",
+)
+@click.option(
+    "-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write here, not to stdout."
+)
+@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@stack_option
+def export(*, kind: str | None, file: Path | None, force: bool, stack: str | None) -> None:
+    """Write the live account as a Pulumi program or roster that adopts it.
+
+    After it, `pulumi up` writes nothing at Linq, and the next preview is empty. Every line that the
+    key sees is declared, in the order of the phone numbers; one that is not forwarded is declared
+    with "", so that a later change by hand shows as drift. Take out what is not yours to manage.
+
+    A program declares up to 50 lines one by one, and more as one fleet. A line that cannot be declared
+    as it is stands there as a comment that says why.
+    """
+    file = None if file == Path("-") else file
+    if file is not None and not force:
+        _refuse_existing(file)
+    account = exported(list_lines(load_settings(stack)))
+    if (kind or _kind_of(file)) == "yaml":
+        text = roster_text(account, file=file.name if file else ROSTER_NAME)
+    else:
+        text = program_text(account)
+    if file is None:
+        click.echo(text, nl=False)
+    else:
+        _write(file, text, force=force)
+    if account.left_out:
+        count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
+        click.echo(f"{count} cannot be declared as they are; comments in the output say why.", err=True)
+    elif not account.lines:
+        click.echo("This key sees no lines at all, so nothing is declared; is it the right account?", err=True)
+
+
+def _kind_of(file: Path | None) -> str:
+    return "yaml" if file is not None and file.suffix.lower() in (".yaml", ".yml") else "python"
+
+
+def _refuse_existing(file: Path) -> None:
+    if os.path.lexists(file):
+        raise click.ClickException(f"{file} exists and was left as it is; name another file, or add --force.")
+
+
+def _write(file: Path, text: str, *, force: bool) -> None:
+    """Write the whole file or nothing; without `force` never one that came into being meanwhile."""
+    try:
+        target = Path(os.path.realpath(file))
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:
+            new = Path(folder) / "new"
+            new.write_text(text, encoding="utf-8")
+            if not force:
+                target.touch(exist_ok=False)
+            with suppress(FileNotFoundError):
+                shutil.copymode(target, new)
+            new.replace(target)
+    except FileExistsError:
+        _refuse_existing(file)
+    except OSError as error:
+        raise click.ClickException(f"{file} cannot be written: {error.strerror or error}.") from error

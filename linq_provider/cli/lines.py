@@ -1,0 +1,24 @@
+"""The lines of an account, as the commands ask for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from linq_provider.cli.output import working
+from linq_provider.config import Settings
+
+if TYPE_CHECKING:
+    from linq_provider.answers import PhoneNumber
+
+
+def list_lines(settings: Settings) -> list[PhoneNumber]:
+    """Every line that the key sees; an empty list is asked for once more, as it may be a server's mistake.
+
+    Raises:
+        LinqError: see `linq_provider.errors`.
+    """
+    from linq_provider.client import LinqClient
+
+    with working("Asking Linq for the lines"):
+        client = LinqClient(settings)
+        return client.list_phone_numbers() or client.list_phone_numbers()

@@ -1,0 +1,337 @@
+"""`linq-provider doctor`: each check with what it finds, and how to mend it.
+
+A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from linq_provider.cli.check import Mark
+from linq_provider.cli.commands import commands
+from linq_provider.cli.machine import machine_checks
+from linq_provider.emulator import Emulator, Fault
+
+KEY = "canary-4f9d2c71b8e35a60"
+CHECKS = [
+    "Python",
+    "pulumi package",
+    "Pulumi CLI",
+    "Python host of Pulumi",
+    "Python of the provider",
+    "override",
+    "key",
+    "base URL",
+    "way to the API",
+    "API",
+    "lines",
+]
+BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
+
+Doctor = Callable[..., tuple[int, dict[str, dict[str, str]]]]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Three lines, one of which forwards."""
+    with Emulator(3, api_key=KEY) as running:
+        running.set_forwarding("+12025550100", "+12025559999")
+        yield running
+
+
+@pytest.fixture
+def machine(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A healthy machine, whose PATH is this folder alone; the working folder is another one."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    program(folder / "pulumi", 'case "$1" in version) echo v3.259.0;; *) exec /bin/cat "${0%/*}/config";; esac')
+    for name in BESIDE:
+        program(folder / name, "")
+    program(folder / "python3", "echo 0.1.0")
+    for name in list(os.environ):
+        if name.startswith(("LINQ_", "PULUMI_")) or name.upper().endswith("_PROXY"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", KEY)
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    return folder
+
+
+@pytest.fixture
+def doctor(machine: Path, capsys: pytest.CaptureFixture[str]) -> Doctor:
+    """The command: its exit status, and what `--json` tells of each check."""
+
+    def run(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+        with pytest.raises(SystemExit) as end:
+            commands(["doctor", "--json", *arguments])
+        shown, said = capsys.readouterr()
+        assert said == ""
+        assert "canary" not in shown
+        return int(end.value.code or 0), {check["check"]: check for check in json.loads(shown)}
+
+    return run
+
+
+def program(file: Path, script: str) -> None:
+    """A shell script that can be run."""
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o755)
+
+
+def test_all_is_well(doctor: Doctor, emulator: Emulator) -> None:
+    """On a healthy machine each check is ok and the exit status 0, after one GET."""
+    code, checks = doctor()
+    assert code == 0
+    assert list(checks) == CHECKS
+    assert {check["mark"] for check in checks.values()} == {"ok"}
+    assert checks["key"]["finding"] == "well-formed, from LINQ_API_V3_API_KEY"
+    assert checks["base URL"]["finding"] == f"{emulator.url}, which is not Linq's own"
+    assert checks["lines"]["finding"] == "the key sees 3, of which 1 forward"
+    assert [request.method for request in emulator.requests] == ["GET"]
+
+
+def test_in_a_pipe(machine: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe each check is a line with mark, name, finding and mend between tabs; a failure is exit 1."""
+    monkeypatch.delenv("LINQ_API_V3_API_KEY")
+    with pytest.raises(SystemExit, match="1"):
+        commands(["doctor"])
+    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    assert [row[1] for row in rows] == CHECKS
+    assert ["fails", "key", "No Linq API key is configured."] in [row[:3] for row in rows]
+    assert "pulumi config set --secret linq:apiKey" in rows[CHECKS.index("key")][3]
+    assert rows[-1] == ["not checked", "lines"]
+
+
+@pytest.mark.parametrize("no_color", ["", "1"])
+def test_on_a_terminal(machine: Path, no_color: str) -> None:
+    """On a terminal the mark is in colour, but for NO_COLOR."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": no_color}
+    command = [sys.executable, "-m", "linq_provider", "doctor"]
+    with subprocess.Popen(command, env=environment, stdout=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        try:
+            while data := os.read(ours, 65536):
+                shown += data
+        except OSError:
+            pass  # Linux reports the end of a terminal as EIO.
+    os.close(ours)
+    assert process.returncode == 0
+    text = shown.decode()
+    assert bool(re.search(r"\x1b\[32m", text)) is (no_color == "")
+    assert "ok          " in text
+    assert "Pulumi CLI: 3.259.0" in text
+
+
+def test_an_old_cli(doctor: Doctor, machine: Path) -> None:
+    """A Pulumi CLI older than 3.216 fails."""
+    program(machine / "pulumi", "echo v3.215.9")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["Pulumi CLI"]["mark"] == "fails"
+    assert checks["Pulumi CLI"]["finding"].startswith("3.215.9 is older than 3.216.0")
+    assert "3.216 or newer" in checks["Pulumi CLI"]["mend"]
+
+
+def test_a_cli_that_does_not_run(doctor: Doctor, machine: Path) -> None:
+    """A `pulumi` that prints no version fails."""
+    program(machine / "pulumi", "exit 1")
+    assert doctor()[1]["Pulumi CLI"]["mark"] == "fails"
+
+
+def test_no_cli(doctor: Doctor, machine: Path) -> None:
+    """Without `pulumi` on PATH its check fails, and what needs it is not checked."""
+    (machine / "pulumi").unlink()
+    code, checks = doctor()
+    assert code == 1
+    assert (checks["Pulumi CLI"]["mark"], checks["Python host of Pulumi"]["mark"]) == ("fails", "not checked")
+
+
+@pytest.mark.parametrize("missing", BESIDE)
+def test_no_python_host(doctor: Doctor, machine: Path, missing: str) -> None:
+    """A part of the Python host that is neither beside the CLI nor on PATH fails by name."""
+    (machine / missing).unlink()
+    code, checks = doctor()
+    assert code == 1
+    assert checks["Python host of Pulumi"]["finding"] == f"{missing} not found"
+
+
+def test_a_linked_cli(doctor: Doctor, machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A link to the CLI finds what lies beside the CLI itself."""
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "pulumi").symlink_to(machine / "pulumi")
+    (tmp_path / "links" / "python3").symlink_to(machine / "python3")
+    monkeypatch.setenv("PATH", str(tmp_path / "links"))
+    assert doctor()[0] == 0
+
+
+def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
+    """The python3 on PATH that cannot import the package fails, and the mend names the one that can."""
+    program(machine / "python3", "echo \"ModuleNotFoundError: No module named 'pulumi'\" >&2; exit 1")
+    code, checks = doctor()
+    assert code == 1
+    assert (
+        "cannot import linq_provider: ModuleNotFoundError: No module named 'pulumi'"
+        in (checks["Python of the provider"]["finding"])
+    )
+    assert sys.executable in checks["Python of the provider"]["mend"]
+
+
+def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PULUMI_PYTHON_CMD is looked at before python3, as Pulumi does."""
+    program(machine / "python3", "exit 1")
+    monkeypatch.setenv("PULUMI_PYTHON_CMD", sys.executable)
+    code, checks = doctor()
+    assert code == 0
+    assert checks["Python of the provider"]["finding"].startswith(f"{sys.executable} has linq_provider ")
+
+
+@pytest.mark.parametrize(
+    ("project", "mark", "words"),
+    [
+        ("name: x\nruntime: python\n", "ok", "bin/python3 has linq_provider"),
+        ("name: x\nruntime: {name: python, options: {virtualenv: venv}}\n", "ok", "project/venv/bin/python has"),
+        ("name: x\nruntime: {name: python, options: {toolchain: uv}}\n", "fails", "there is no such interpreter"),
+        ("name: x\nruntime: {name: python, options: {toolchain: poetry}}\n", "not checked", "poetry"),
+        ("name: x\nruntime: nodejs\n", "fails", "not a Python one"),
+        ("{", "ok", "bin/python3 has linq_provider"),
+    ],
+)
+def test_the_python_of_a_project(doctor: Doctor, project: str, mark: str, words: str) -> None:
+    """The runtime of the project above this folder decides which Python is started."""
+    Path("Pulumi.yaml").write_text(project)
+    Path("venv/bin").mkdir(parents=True)
+    program(Path("venv/bin/python"), f'exec "{sys.executable}" "$@"')
+    Path("below").mkdir()
+    os.chdir("below")
+    _, checks = doctor()
+    assert checks["Python of the provider"]["mark"] == mark
+    assert words in checks["Python of the provider"]["finding"]
+
+
+@pytest.mark.parametrize(("package", "mark"), [("3.215.0", Mark.FAILS), ("3.216.0", Mark.OK), ("4.0.0rc1", Mark.OK)])
+def test_the_pulumi_package(machine: Path, monkeypatch: pytest.MonkeyPatch, package: str, mark: Mark) -> None:
+    """A pulumi package older than 3.216 fails."""
+    monkeypatch.setattr("linq_provider.cli.machine.metadata.version", {"pulumi": package}.__getitem__)
+    assert {check.name: check.mark for check in machine_checks()}["pulumi package"] is mark
+
+
+@pytest.mark.parametrize(
+    ("status", "words"), [("401", "HTTP 401, 2004"), ("403", "HTTP 403, 2005"), ("success-false", "")]
+)
+def test_an_answer_that_is_no_list(doctor: Doctor, emulator: Emulator, status: str, words: str) -> None:
+    """401 and 403 say that the API is there and the key is not good; another answer, that the API is not."""
+    emulator.fail(Fault.parse(status), times=None)
+    code, checks = doctor()
+    assert code == 1
+    assert (checks["API"]["mark"], checks["lines"]["mark"]) == (("ok", "fails") if words else ("fails", "not checked"))
+    assert words in checks["lines"]["finding"]
+
+
+def test_a_key_that_sees_nothing(doctor: Doctor, emulator: Emulator) -> None:
+    """A key that is accepted and sees no lines fails."""
+    emulator.fail(Fault.parse("empty-list"), times=None)
+    code, checks = doctor()
+    assert code == 1
+    assert checks["lines"]["finding"] == "the key is accepted and sees no lines at all"
+
+
+def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that nobody listens on is a failure of the API, with the next step."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # and does not listen
+        monkeypatch.setenv("LINQ_API_V3_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
+        code, checks = doctor()
+    assert code == 1
+    assert "the connection failed (Connection refused)" in checks["API"]["finding"]
+    assert "Check the network" in checks["API"]["mend"]
+    assert checks["lines"]["mark"] == "not checked"
+
+
+def test_a_host_without_an_address(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A base URL whose host has no address fails by name."""
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", "https://api.invalid/v3")
+    monkeypatch.setenv("LINQ_TIMEOUT", "5")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["way to the API"]["finding"].startswith("directly to api.invalid, which has no address: ")
+
+
+def test_a_proxy(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy is named without its password, and only where the request goes through it."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:canary-proxy@proxy.invalid:3128")
+    monkeypatch.setenv("HTTP_PROXY", "http://user:canary-proxy@proxy.invalid:3128")
+    assert doctor()[1]["way to the API"]["finding"] == "directly to 127.0.0.1"
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", "https://api.invalid/v3")
+    monkeypatch.setenv("LINQ_TIMEOUT", "5")
+    found = doctor()[1]["way to the API"]["finding"]
+    assert found.startswith("through the proxy proxy.invalid, which has no address: ")
+    monkeypatch.setenv("HTTPS_PROXY", "http://[canary-proxy")
+    assert doctor()[1]["way to the API"]["finding"].startswith("through the proxy ?, which has no address: ")
+    monkeypatch.setenv("NO_PROXY", "api.invalid")
+    assert doctor()[1]["way to the API"]["finding"].startswith("directly to api.invalid")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("LINQ_API_V3_API_KEY", "canary with spaces"), ("LINQ_API_V3_BASE_URL", "http://x")]
+)
+def test_a_setting_that_cannot_be_used(
+    doctor: Doctor, emulator: Emulator, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    """A malformed setting fails by name, what follows from it is not checked, and nothing is sent."""
+    monkeypatch.setenv(variable, value)
+    code, checks = doctor()
+    assert code == 1
+    assert variable in checks["configuration"]["finding"]
+    assert checks["lines"]["mark"] == "not checked"
+    assert emulator.requests == []
+
+
+def test_an_override(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LINQ_API_KEY_OVERRIDE is a warning, which is no failure."""
+    monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", KEY)
+    code, checks = doctor()
+    assert code == 0
+    assert checks["override"]["mark"] == "warning"
+    assert checks["key"]["finding"] == "well-formed, from LINQ_API_KEY_OVERRIDE"
+
+
+@pytest.mark.parametrize(
+    ("config", "mark", "finding"),
+    [
+        ({"linq:apiKey": {"value": KEY, "secret": True}}, "ok", "secret in stack dev"),
+        ({"linq:apiKey": {"value": KEY, "secret": False}}, "fails", "set without --secret, which `pulumi up` refuses"),
+        ({}, "ok", "stack dev has none, so that of the environment is used"),
+    ],
+)
+def test_the_key_of_a_stack(doctor: Doctor, machine: Path, config: dict[str, object], mark: str, finding: str) -> None:
+    """A key that stands in the stack in plaintext fails; none at all does not."""
+    (machine / "config").write_text(json.dumps(config))
+    code, checks = doctor("--stack", "dev")
+    assert code == int(mark == "fails")
+    assert checks["key of the stack"]["mark"] == mark
+    assert finding in checks["key of the stack"]["finding"]
+    source = "linq:apiKey" if config else "LINQ_API_V3_API_KEY"
+    assert checks["key"]["finding"] == f"well-formed, from {source}"
+
+
+def test_a_stack_that_cannot_be_read(doctor: Doctor) -> None:
+    """A stack that cannot be read is a failed check; the rest still runs, as far as it can."""
+    code, checks = doctor("--stack", "dev")
+    assert code == 1
+    assert "cannot read stack dev" in checks["configuration"]["finding"]
+    assert checks["key"]["mark"] == "not checked"
+    assert checks["override"]["mark"] == "ok"

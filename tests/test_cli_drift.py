@@ -1,0 +1,350 @@
+"""`linq-provider drift`: declared by a roster, or by the state of a stack, compared with what is live.
+
+A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linq_provider.cli.commands import commands
+from linq_provider.emulator import Emulator, Fault
+
+A, B, C = "+12025550100", "+12025550101", "+12025550102"
+A_ID = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
+B_ID = "29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10"
+C_ID = "3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21"
+OFFICE, DESK = "+12025559999", "+12025558888"
+LONDON, LONDON_ID = "+442071838750", "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11"
+
+Drift = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Three lines, of which A forwards to the office."""
+    lines = [
+        {"id": A_ID, "phone_number": A, "forwarding_number": OFFICE},
+        {"id": B_ID, "phone_number": B},
+        {"id": C_ID, "phone_number": C},
+    ]
+    with Emulator(lines, api_key="canary-4f9d2c71b8e35a60") as running:
+        yield running
+
+
+@pytest.fixture
+def drift(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Drift:
+    """The command, run in a folder of its own, with the key in the environment: exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as end:
+            commands(["drift", *arguments])
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def roster(text: str) -> tuple[str, str]:
+    """The arguments for a roster of this text."""
+    Path("lines.yaml").write_text(text)
+    return "--roster", "lines.yaml"
+
+
+# A roster
+
+
+def test_no_drift(drift: Drift) -> None:
+    """Where every declared line does what is declared, nothing is printed, and the exit status is 0."""
+    assert drift(*roster(f'"{A}": "{OFFICE}"\n{B_ID}: ""\n')) == (0, "", "")
+
+
+def test_changed(drift: Drift) -> None:
+    """A line that forwards elsewhere is a row with both numbers, and the exit status is 2."""
+    text = f'"{A}": "{DESK}"\n{B_ID.upper()}: "{DESK}"\n"{C}": ""\n'
+    rows = f"changed\t{A}\t{DESK}\t{OFFICE}\tlines.yaml\nchanged\t{B_ID}\t{DESK}\tnot forwarded\tlines.yaml\n"
+    assert drift(*roster(text)) == (2, rows, "")
+
+
+def test_cleared_is_declared_too(drift: Drift) -> None:
+    """A line declared as not forwarded that forwards is drift."""
+    assert drift(*roster(f'"{A}": ""\n')) == (2, f"changed\t{A}\tnot forwarded\t{OFFICE}\tlines.yaml\n", "")
+
+
+def test_gone(drift: Drift, emulator: Emulator) -> None:
+    """A declared line that the key does not see is drift."""
+    emulator.remove_number(B)
+    code, shown, _ = drift(*roster(f'"{A}": "{OFFICE}"\n"{B}": "{DESK}"\n'))
+    assert (code, shown) == (2, f"gone\t{B}\t{DESK}\t-\tlines.yaml\n")
+
+
+def test_undeclared_is_told_and_no_drift(drift: Drift) -> None:
+    """A line that forwards and is declared nowhere is a row, and the exit status stays 0."""
+    assert drift(*roster(f'"{B}": ""\n')) == (0, f"undeclared\t{A}\t-\t{OFFICE}\t-\n", "")
+
+
+def test_json(drift: Drift, emulator: Emulator) -> None:
+    """`--json` prints one object with the three lists, "" for not forwarded; the exit status is the same."""
+    emulator.remove_number(C)
+    emulator.set_forwarding(B, DESK)
+    code, shown, _ = drift(*roster(f'"{A}": ""\n"{C}": ""\n'), "--json")
+    assert code == 2
+    assert json.loads(shown) == {
+        "drift": True,
+        "declared": 2,
+        "changed": [{"line": A, "declared": "", "live": OFFICE, "declared_by": "lines.yaml"}],
+        "gone": [{"line": C, "declared": "", "declared_by": "lines.yaml"}],
+        "undeclared": [{"line": B, "id": B_ID, "live": DESK}],
+    }
+
+
+def test_json_without_drift(drift: Drift) -> None:
+    """Without drift the object says so."""
+    code, shown, _ = drift(*roster(f'"{A}": "{OFFICE}"\n'), "--json")
+    assert code == 0
+    assert json.loads(shown) == {"drift": False, "declared": 1, "changed": [], "gone": [], "undeclared": []}
+
+
+def test_only_reads(drift: Drift, emulator: Emulator) -> None:
+    """Drift is found with one GET and left as it is."""
+    drift(*roster(f'"{A}": "{DESK}"\n'))
+    assert [request.method for request in emulator.requests] == ["GET"]
+    assert emulator.forwarding(A) == OFFICE
+
+
+@pytest.mark.parametrize("fault", ["empty-list", "raw=[]", "401", "403", "404"])
+def test_what_could_not_be_told_is_no_drift(drift: Drift, emulator: Emulator, fault: str) -> None:
+    """An empty or malformed list and a refused key are exit 1 with one sentence, never "gone"."""
+    emulator.fail(Fault.parse(fault), times=None)
+    code, shown, said = drift(*roster(f'"{A}": "{OFFICE}"\n'))
+    assert (code, shown) == (1, "")
+    assert said.count("\n") == 1
+
+
+def test_one_empty_list_is_asked_again(drift: Drift, emulator: Emulator) -> None:
+    """One empty answer is not believed."""
+    emulator.fail(Fault.parse("empty-list"))
+    assert drift(*roster(f'"{A}": "{OFFICE}"\n'))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Say what is declared, with --roster or --stack."),
+        (("--nonsense",), "--nonsense"),
+        (("--roster", "missing.yaml"), "missing.yaml cannot be read"),
+        (("--roster", "empty.yaml"), "names no lines"),
+    ],
+)
+def test_wrong_use_is_not_drift(drift: Drift, emulator: Emulator, arguments: tuple[str, ...], words: str) -> None:
+    """Wrong usage and a roster that cannot be used are exit 1, never the 2 that says drift, without a request."""
+    Path("empty.yaml").touch()
+    code, shown, said = drift(*arguments)
+    assert (code, shown) == (1, "")
+    assert words in said
+    assert said.count("\n") == 1
+    assert emulator.requests == []
+
+
+# The state of a stack
+
+STACK = "urn:pulumi:dev::project::"
+ONE = "pulumi-python:dynamic/linq:PhoneNumberForwarding"
+FLEET = "pulumi-python:dynamic/linq:PhoneNumberForwardings"
+PROVIDER = "pulumi:providers:pulumi-python"
+
+
+def secret(value: Any) -> dict[str, str]:
+    """A secret as `pulumi stack export --show-secrets` shows it."""
+    return {
+        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
+        "plaintext": json.dumps(value),
+    }
+
+
+def resource(kind: str, name: str, id_: str, provider: str = "default", **outputs: Any) -> dict[str, Any]:
+    """A resource of a state."""
+    return {
+        "urn": f"{STACK}{kind}::{name}",
+        "custom": True,
+        "id": id_,
+        "type": kind,
+        "outputs": outputs,
+        "provider": f"{STACK}{PROVIDER}::{provider}::19153d0e-a3c1-4508-ba95-ac69705254f5",
+    }
+
+
+def one(name: str, id_: str, number: Any, phone_number: Any, **more: Any) -> dict[str, Any]:
+    """A PhoneNumberForwarding."""
+    props = {"phone_number_id": id_, "phone_number": phone_number, "forwarding_number": number}
+    return {**resource(ONE, name, id_, **props), **more}
+
+
+def provider(name: str, **inputs: Any) -> dict[str, Any]:
+    """A provider with these settings of the namespace `linq`."""
+    return {
+        "urn": f"{STACK}{PROVIDER}::{name}",
+        "id": "19153d0e-a3c1-4508-ba95-ac69705254f5",
+        "type": PROVIDER,
+        "inputs": {f"linq:{key}": value for key, value in inputs.items()},
+    }
+
+
+State = Callable[..., None]
+
+
+@pytest.fixture
+def state(emulator: Emulator, drift: Drift, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> State:
+    """Put these resources into the stack, whose key is the only one there is."""
+    monkeypatch.delenv("LINQ_API_V3_API_KEY")
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    config = {"linq:apiKey": {"value": emulator.api_key, "secret": True}}
+    (folder / "config").write_text(json.dumps(config))
+    (folder / "pulumi").write_text(f'#!/bin/sh\nexec cat "{folder}/$1"\n')
+    (folder / "pulumi").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+
+    def put(*resources: dict[str, Any]) -> None:
+        deployment = {"resources": [provider("default", apiKey=secret("a key of yesterday")), *resources]}
+        (folder / "stack").write_text(json.dumps({"version": 3, "deployment": deployment}))
+
+    return put
+
+
+def test_a_stack_without_drift(drift: Drift, state: State) -> None:
+    """One resource and one fleet that say what is live: exit 0, with the key that the stack is configured with."""
+    state(one("a", A_ID, OFFICE, A), resource(FLEET, "rest", "fleet", forwardings={B: "", C_ID: ""}))
+    assert drift("--stack", "dev") == (0, "", "")
+
+
+def test_a_stack_with_drift(drift: Drift, state: State, emulator: Emulator) -> None:
+    """Each row names the resource that declares the line, and shows no declared number that is secret."""
+    emulator.remove_number(C)
+    state(
+        one("a", A_ID, secret(DESK), A),
+        resource(FLEET, "rest", "fleet", forwardings={B: DESK, C: secret(DESK)}),
+    )
+    code, shown, said = drift("--stack", "dev")
+    assert (code, said) == (2, "")
+    assert shown.splitlines() == [
+        f"changed\t{A}\t[secret]\t{OFFICE}\ta",
+        f"changed\t{B}\t{DESK}\tnot forwarded\trest",
+        f"gone\t{C}\t[secret]\t-\trest",
+    ]
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_secrets_of_a_stack_are_not_shown(
+    drift: Drift, state: State, emulator: Emulator, form: tuple[str, ...]
+) -> None:
+    """Of a map that is secret as a whole, and of a line whose number is secret, only the id is shown."""
+    emulator.remove_number(C)
+    state(
+        one("a", A_ID, DESK, secret(A)),
+        resource(FLEET, "all", "fleet", forwardings=secret({B: "+12025557777", C: "+12025557778"})),
+    )
+    code, shown, said = drift("--stack", "dev", *form)
+    assert (code, said) == (2, "")
+    assert [value in shown for value in (A_ID, B_ID, "[secret]")] == [True] * 3
+    assert [value in shown for value in (A, B, C, "+1202555777", emulator.api_key)] == [False] * 5
+
+
+def test_what_is_not_declared(drift: Drift, state: State) -> None:
+    """What `.get()` reads, what waits for its deletion, and other resources declare nothing."""
+    state(
+        one("got", A_ID, DESK, A, external=True),
+        one("old", B_ID, DESK, B, delete=True),
+        resource("random:index:RandomPet", "pet", "x", forwarding_number=DESK),
+    )
+    assert drift("--stack", "dev") == (0, f"undeclared\t{A}\t-\t{OFFICE}\t-\n", "")
+
+
+def test_a_stack_without_resources(drift: Drift, state: State, tmp_path: Path) -> None:
+    """A stack that was never deployed declares nothing."""
+    state()
+    (tmp_path / "bin" / "stack").write_text('{"version": 3, "deployment": null}')
+    assert drift("--stack", "dev")[0] == 0
+
+
+def test_an_older_state(drift: Drift, state: State) -> None:
+    """A resource whose recorded number cannot be read is exit 1, not a guess."""
+    state(one("a", A_ID, None, A))
+    code, shown, said = drift("--stack", "dev")
+    assert (code, shown) == (1, "")
+    assert said.startswith("The state does not say which number 'a' declares.")
+
+
+@pytest.fixture
+def away() -> Iterator[Emulator]:
+    """Another account, with one line that forwards nowhere."""
+    with Emulator([{"id": LONDON_ID, "phone_number": LONDON}], api_key="canary-of-emea") as running:
+        yield running
+
+
+def in_emea(id_: str, number: str) -> dict[str, Any]:
+    """A line that `linq.Provider("emea")` declares."""
+    urn = f"{STACK}{PROVIDER}::emea::19153d0e-a3c1-4508-ba95-ac69705254f5"
+    return one("london", id_, number, LONDON, provider=urn)
+
+
+def emea(away: Emulator, key: str | None = None) -> dict[str, Any]:
+    """The provider in the state."""
+    return provider("emea", apiKey=secret(key or away.api_key), baseUrl=away.url, explicitProvider="emea")
+
+
+def test_several_accounts(drift: Drift, state: State, emulator: Emulator, away: Emulator) -> None:
+    """Resources of a linq.Provider are compared with its account, with its key, those of the stack with its own."""
+    state(emea(away), in_emea(LONDON_ID, DESK), one("a", A_ID, OFFICE, A))
+    assert drift("--stack", "dev") == (2, f"changed\t{LONDON}\t{DESK}\tnot forwarded\tlondon\n", "")
+    assert [request.method for request in (*emulator.requests, *away.requests)] == ["GET", "GET"]
+
+
+def test_another_account_inherits_nothing(
+    drift: Drift, state: State, emulator: Emulator, away: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LINQ_API_KEY_OVERRIDE is for the stack's account only, and an account without declarations is not asked."""
+    monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", emulator.api_key)
+    state(emea(away), in_emea(LONDON_ID, ""))
+    assert drift("--stack", "dev") == (0, "", "")
+    assert emulator.requests == []
+
+
+def test_an_account_that_cannot_be_read(drift: Drift, state: State, away: Emulator) -> None:
+    """Where one account refuses its key, it could not be told: exit 1, and the error names the provider."""
+    state(emea(away, "canary-7f3d1c9a"), in_emea(LONDON_ID, ""), one("a", A_ID, DESK, A))
+    code, shown, said = drift("--stack", "dev")
+    assert (code, shown) == (1, "")
+    assert said.startswith("linq.Provider 'emea': GET /v3/phone_numbers failed: HTTP 401, 2004")
+    assert "canary" not in said
+
+
+def test_roster_and_stack_that_agree(drift: Drift, state: State) -> None:
+    """With both, each line that one of them declares is compared once, with the stack's key."""
+    state(one("a", A_ID, DESK, A))
+    code, shown, _ = drift("--stack", "dev", *roster(f'"{A}": "{DESK}"\n"{B}": "{DESK}"\n'))
+    assert code == 2
+    assert shown.splitlines() == [
+        f"changed\t{A}\t{DESK}\t{OFFICE}\tlines.yaml",
+        f"changed\t{B}\t{DESK}\tnot forwarded\tlines.yaml",
+    ]
+
+
+def test_roster_and_stack_that_disagree(drift: Drift, state: State) -> None:
+    """Two declarations of one line, by number and by id, with different numbers: exit 1, and no number is shown."""
+    state(one("a", A_ID, secret(OFFICE), A))
+    code, shown, said = drift("--stack", "dev", *roster(f'"{A}": "{DESK}"\n'))
+    assert (code, shown) == (1, "")
+    assert said.startswith(f"{A} is declared with two numbers: by lines.yaml and by a.")
+    assert OFFICE not in said
+    assert DESK not in said

@@ -1,0 +1,151 @@
+"""Key and settings from a stack, and what the Pulumi CLI says when there are none.
+
+A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from linq_provider.cli.commands import commands
+from linq_provider.emulator import Emulator
+
+KEY = "canary-4f9d2c71b8e35a60"
+
+Numbers = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """One line."""
+    with Emulator(1, api_key=KEY) as running:
+        yield running
+
+
+@pytest.fixture
+def numbers(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Numbers:
+    """`numbers --stack dev`, with a `pulumi` that is this shell script and a wrong key in the environment."""
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", "canary-of-the-environment")
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
+
+    def run(script: str) -> tuple[int, str, str]:
+        (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "pulumi").chmod(0o755)
+        with pytest.raises(SystemExit) as end:
+            commands(["numbers", "--stack", "dev"])
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def answering(config: dict[str, object]) -> str:
+    """A script that prints this configuration."""
+    return f"cat <<'END'\n{json.dumps(config)}\nEND"
+
+
+def test_the_stack_beats_the_environment(numbers: Numbers) -> None:
+    """The key of the stack is used, not that of the environment; its output holds no key."""
+    code, shown, said = numbers(answering({"linq:apiKey": {"value": KEY, "secret": True}, "other:x": {"secret": True}}))
+    assert (code, said) == (0, "")
+    assert shown.startswith("+12025550100\tnot forwarded\t")
+    assert KEY not in shown
+
+
+def test_the_environment_fills_what_the_stack_leaves_open(
+    numbers: Numbers, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stack without a key uses that of the environment, and its other settings."""
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", KEY)
+    monkeypatch.setenv("LINQ_API_V3_BASE_URL", "http://127.0.0.1:9")
+    assert numbers(answering({"linq:baseUrl": {"value": emulator.url, "secret": False}}))[0] == 0
+
+
+def test_a_setting_of_the_stack_that_cannot_be_used(numbers: Numbers) -> None:
+    """An error about a setting of the stack names it."""
+    code, _, said = numbers(answering({"linq:timeout": {"value": "1", "secret": False}}))
+    assert code == 1
+    assert said.startswith("linq:timeout (environment: LINQ_TIMEOUT) must be a number of seconds")
+
+
+def test_the_key_is_never_an_argument(numbers: Numbers, tmp_path: Path) -> None:
+    """Only the name of the stack goes to the Pulumi CLI, which is told to ask nothing and to look for no update."""
+    numbers(f'echo "$@" "$PULUMI_SKIP_UPDATE_CHECK" > "{tmp_path}/called"')
+    called = (tmp_path / "called").read_text()
+    assert called == "config --show-secrets --json --stack=dev --non-interactive --color=never true\n"
+
+
+def test_the_pulumi_cli_gets_no_stdin(numbers: Numbers) -> None:
+    """What is on stdin is not read by the Pulumi CLI."""
+    reader, writer = os.pipe()
+    os.write(writer, b"not for the CLI\n")
+    os.close(writer)
+    before = os.dup(0)
+    os.dup2(reader, 0)
+    try:
+        _, _, said = numbers("cat >&2; exit 1")
+    finally:
+        os.dup2(before, 0)
+        os.close(before)
+        os.close(reader)
+    assert "not for the CLI" not in said
+
+
+@pytest.mark.parametrize(
+    ("script", "sentence"),
+    [
+        (
+            "echo \"error: no stack named 'dev' found\" >&2; exit 6",
+            "There is no stack dev here. See which there are with `pulumi stack ls`.",
+        ),
+        (
+            "echo 'error: incorrect passphrase' >&2; exit 1",
+            "The passphrase of stack dev is missing or wrong. Set PULUMI_CONFIG_PASSPHRASE or"
+            " PULUMI_CONFIG_PASSPHRASE_FILE.",
+        ),
+        (
+            "echo 'error: passphrase must be set with PULUMI_CONFIG_PASSPHRASE' >&2; exit 1",
+            "The passphrase of stack dev is missing or wrong. Set PULUMI_CONFIG_PASSPHRASE or"
+            " PULUMI_CONFIG_PASSPHRASE_FILE.",
+        ),
+        (
+            "echo 'error: no Pulumi.yaml project file found (searching upwards from /x).' >&2; exit 1",
+            "There is no Pulumi project in this folder, so stack dev cannot be read. Run the command in the folder of"
+            " Pulumi.yaml.",
+        ),
+        (
+            "echo 'warning: old' >&2; printf 'error: the \\033[31mbackend\\nis away\\n' >&2; exit 1",
+            "`pulumi config` cannot read stack dev: the [31mbackend. Mend that first; `pulumi config --stack dev` shows"
+            " it too.",
+        ),
+        (
+            "echo 'Segmentation fault' >&2; exit 139",
+            "`pulumi config` cannot read stack dev: Segmentation fault. Mend that first; `pulumi config --stack dev`"
+            " shows it too.",
+        ),
+        ("echo Logged in", "`pulumi config` printed no JSON. Check the CLI: `linq-provider doctor`."),
+    ],
+)
+def test_a_stack_that_cannot_be_read(numbers: Numbers, emulator: Emulator, script: str, sentence: str) -> None:
+    """What the Pulumi CLI complains of is one sentence with the next step, exit 1, and no request."""
+    assert numbers(script) == (1, "", f"{sentence}\n")
+    assert emulator.requests == []
+
+
+def test_without_the_pulumi_cli(numbers: Numbers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a `pulumi` on PATH the error says how to go on without it."""
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("PATH", str(tmp_path / "empty"))
+    assert numbers("") == (
+        1,
+        "",
+        "--stack needs the Pulumi CLI, and there is no `pulumi` on PATH. Install it, or leave out --stack and set"
+        " LINQ_API_V3_API_KEY.\n",
+    )
