@@ -63,7 +63,7 @@ def _help_without_command(context: click.Context) -> None:
         context.exit(1)
 
 
-commands = Commands(
+commands: Commands = Commands(
     help=HELP,
     commands=[numbers, export, drift, doctor, emulator],
     callback=_help_without_command,

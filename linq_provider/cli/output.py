@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
 from linq_provider.errors import plain
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_F = TypeVar("_F", bound=Callable[..., Any])
+json_option: Callable[[_F], _F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def forwards_to(forwarding_number: str) -> str:

@@ -6,8 +6,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import click
 
@@ -17,7 +17,8 @@ from linq_provider.errors import ConfigurationError, LinqError, plain
 
 TIMEOUT = 120  # seconds for one call of the CLI; a state in the cloud has to be fetched and decrypted
 
-stack_option = click.option(
+_F = TypeVar("_F", bound=Callable[..., Any])
+stack_option: Callable[[_F], _F] = click.option(
     "--stack", metavar="NAME", help="Take key and settings from this stack of the project in this folder."
 )
 
