@@ -25,6 +25,7 @@ class Declarations:
         self._held: set[str] = set()
         self._taken: set[str] = set()
         self._changing: dict[str, str] = {}
+        self._clears: dict[str, threading.Event] = {}
 
     def declare(self, identity: str, forwarding_number: str | None) -> None:
         """The program declares this line; None for a number that is not known yet."""
@@ -59,12 +60,35 @@ class Declarations:
             return next((self._changing[i] for i in identities if i in self._changing), None)
 
     @contextmanager
+    def clearing(self, *identities: str) -> Iterator[bool]:
+        """Whether a line may be cleared, which is so unless the program declares it; all its names are given.
+
+        Who declares it later finds out with `cleared`, and waits in `taking` until the clear is over.
+        """
+        over = threading.Event()
+        with self._lock:
+            free = not any(identity in self._forwarding for identity in identities)
+            if free:
+                self._clears.update(dict.fromkeys(identities, over))
+        try:
+            yield free
+        finally:
+            over.set()
+
+    def cleared(self, *identities: str) -> bool:
+        """Whether a resource gave this line up in this run, before another was known to declare it."""
+        with self._lock:
+            return any(identity in self._clears for identity in identities)
+
+    @contextmanager
     def taking(self, *identities: str) -> Iterator[None]:
         """Hold a line while it is written and, unless that fails, from then on; all its names are given.
 
         Raises:
             RefusedError: another resource kept, created or updated it in this run, or is about to.
         """
+        for over in [self._clears[identity] for identity in identities if identity in self._clears]:
+            over.wait()
         with self._lock:
             if (self._held | self._taken).intersection(identities):
                 raise RefusedError(

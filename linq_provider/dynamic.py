@@ -20,7 +20,7 @@ from linq_provider.errors import LinqError
 
 if TYPE_CHECKING:
     from linq_provider.fleet import FleetLifecycle
-    from linq_provider.forwarding import Inputs, Outputs
+    from linq_provider.forwarding import Diff, Inputs, Outputs
     from linq_provider.forwardings import Fleet
     from linq_provider.lifecycle import ForwardingLifecycle
 
@@ -57,8 +57,7 @@ class PhoneNumberForwardingProvider(pulumi.dynamic.ResourceProvider):
         diff = self._lifecycle.diff(_outputs(_olds), _inputs(_news))
         if diff.replaces:
             return pulumi.dynamic.DiffResult(changes=True, replaces=list(diff.replaces))
-        # None lets the engine find the changed inputs itself, which `replace_on_changes` needs.
-        return pulumi.dynamic.DiffResult(changes=None if diff.changes else False)
+        return _compared(diff)
 
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
         """Forward the line; its id is the phone_number_id."""
@@ -111,8 +110,7 @@ class PhoneNumberForwardingsProvider(pulumi.dynamic.ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.DiffResult:
         """Nothing or an update: the engine finds the changed lines itself, and shows each."""
-        changes = self._lifecycle.diff(_fleet(_olds), _fleet(_news))
-        return pulumi.dynamic.DiffResult(changes=None if changes else False)
+        return _compared(self._lifecycle.diff(_fleet(_olds), _fleet(_news)))
 
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
         """Forward every line."""
@@ -227,6 +225,11 @@ def _props(record: Inputs | Outputs | Fleet) -> dict[str, Any]:
 
     props = {name: getattr(record, name) for name in record.__dataclass_fields__}
     return {name: theirs(value) for name, value in props.items() if value is not None}
+
+
+def _compared(diff: Diff) -> pulumi.dynamic.DiffResult:
+    # None lets the engine find the changed inputs itself, which `replace_on_changes` needs.
+    return pulumi.dynamic.DiffResult(changes=diff.cleared or (None if diff.changes else False))
 
 
 def _refused(inputs: dict[str, Any], problems: list[str]) -> pulumi.dynamic.CheckResult:

@@ -13,7 +13,7 @@ from functools import partial
 from linq_provider.account import Account
 from linq_provider.declarations import Declarations
 from linq_provider.errors import FleetError, LinqError, RefusedError
-from linq_provider.forwarding import Inputs, Outputs, Unknown
+from linq_provider.forwarding import Diff, Inputs, Outputs, Unknown
 from linq_provider.forwardings import Fleet, validate_fleet, validate_lines
 from linq_provider.lifecycle import ForwardingLifecycle
 from linq_provider.together import Together
@@ -68,9 +68,10 @@ class FleetLifecycle:
         self._tell_taken_over(olds, news, changed)
         return news, problems
 
-    def diff(self, olds: Fleet, news: Fleet) -> bool:
+    def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
-        changes = olds != news
+        cleared = self._declarations.cleared(*news.lines)
+        changes = olds != news or cleared
         for line, recorded in olds.lines.items():
             # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
             if line in news.lines and self._declarations.declares(line) and isinstance(recorded, str):
@@ -78,7 +79,7 @@ class FleetLifecycle:
                     self._declarations.change(line, recorded)
                 else:
                     self._declarations.hold(line)
-        return changes
+        return Diff(changes, cleared=cleared)
 
     def create(self, news: Fleet) -> Fleet:
         """Bring every line to its number; writes nothing where it already is.

@@ -60,10 +60,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Diff:
-    """`changes` in place, or a replacement because of the inputs named in `replaces`."""
+    """`changes` in place, or a replacement because of the inputs named in `replaces`.
+
+    `cleared`: the inputs are the same, but this run cleared the line before it was known to be declared here.
+    """
 
     changes: bool
     replaces: tuple[str, ...] = ()
+    cleared: bool = False
 
 
 def outputs(line: PhoneNumber, declared_by: str, overwrite: bool | Unknown | None) -> Outputs:

@@ -61,14 +61,15 @@ class ForwardingLifecycle:
         """Another line replaces the resource, another number updates it. No request."""
         if news.identity != getattr(olds, news.declared_by):
             return Diff(True, (news.declared_by,))
-        changes = olds.inputs != news
+        cleared = self._declarations.cleared(olds.phone_number_id, olds.phone_number)
+        changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked: a resource that the program no longer has must not hold its line.
         if self._declarations.declares(olds.phone_number_id, olds.phone_number):
             if changes:
                 self._declarations.change(olds.phone_number_id, olds.forwarding_number)
             else:
                 self._declarations.hold(olds.phone_number_id, olds.phone_number)
-        return Diff(changes)
+        return Diff(changes, cleared=cleared)
 
     def create(self, news: Inputs) -> Outputs:
         """Forward the line as declared; writes nothing where it already is.
@@ -115,11 +116,15 @@ class ForwardingLifecycle:
         Raises:
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
-        if self._declarations.declares(olds.phone_number_id, olds.phone_number):
-            self._notify(
-                f"Line {olds.phone_number_id} keeps its forwarding: another resource of this program declares it."
-            )
-            return
+        with self._declarations.clearing(olds.phone_number_id, olds.phone_number) as free:
+            if free:
+                self._clear(olds)
+            else:
+                self._notify(
+                    f"Line {olds.phone_number_id} keeps its forwarding: another resource of this program declares it."
+                )
+
+    def _clear(self, olds: Outputs) -> None:
         line = self._account.find(olds.phone_number_id) or PhoneNumber(
             olds.phone_number_id, olds.phone_number, olds.forwarding_number
         )
@@ -158,6 +163,9 @@ class ForwardingLifecycle:
     def _settle(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
         with self._declarations.taking(line.id, line.phone_number):
+            line = self._account.require(line.id)  # it may have been cleared until now
+            if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
+                recorded = ""
             number = _text(news.forwarding_number)
             refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)
             if line.forwarding_number != number:

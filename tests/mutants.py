@@ -473,8 +473,8 @@ MUTANTS = [
     (
         "row 18: delete leaves a declared line alone",
         "lifecycle.py",
-        "        if self._declarations.declares(olds.phone_number_id, olds.phone_number):\n            self._notify(",
-        "        if False:\n            self._notify(",
+        "            if free:\n",
+        "            if True:\n",
         f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[renamed]",
     ),
     (
@@ -744,6 +744,20 @@ MUTANTS = [
         "                    self._declarations.change(line, recorded)\n",
         "                    pass\n",
         f"{FLEET}test_a_replaced_fleet_knows_what_was_recorded",
+    ),
+    (
+        "an unchanged resource sets a line again that this run cleared",
+        "lifecycle.py",
+        "changes = olds.inputs != news or cleared",
+        "changes = olds.inputs != news",
+        f"{FLEET}test_a_line_cleared_before_its_other_owner_was_known_is_set_again",
+    ),
+    (
+        "a line is not looked at while it is being cleared",
+        "declarations.py",
+        "            over.wait()\n",
+        "            pass\n",
+        f"{FLEET}test_who_declares_a_line_waits_for_its_clear",
     ),
     (
         "what overwrite takes over is told at preview",

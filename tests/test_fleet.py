@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as StillWaiting
 from dataclasses import dataclass, field
 
 import pytest
@@ -14,7 +16,7 @@ from linq_provider.declarations import Declarations
 from linq_provider.emulator import EmulatedNumber, Emulator, Fault
 from linq_provider.errors import FleetError, LinqError, RefusedError
 from linq_provider.fleet import FleetLifecycle
-from linq_provider.forwarding import Inputs, Outputs, Text, Unknown
+from linq_provider.forwarding import Diff, Inputs, Outputs, Text, Unknown
 from linq_provider.forwardings import Fleet
 from linq_provider.lifecycle import ForwardingLifecycle
 from linq_provider.together import Together
@@ -148,7 +150,7 @@ def test_an_unchanged_fleet_costs_no_request(fleet: FleetLifecycle, world: World
     """Checking and comparing what is recorded already asks the API nothing."""
     same = everyone(world.numbers(100))
     assert problems(fleet, same, same) == []
-    assert fleet.diff(same, same) is False
+    assert fleet.diff(same, same) == Diff(False)
     assert list(world.emulator.requests) == []
 
 
@@ -190,7 +192,7 @@ def test_what_is_not_known_yet_passes(fleet: FleetLifecycle, world: World) -> No
         Fleet({a: UNKNOWN}, removed=UNKNOWN),
     ):
         assert problems(fleet, news) == []
-        assert fleet.diff(everyone([a, b], ELSEWHERE), news)
+        assert fleet.diff(everyone([a, b], ELSEWHERE), news).changes
     many = everyone(world.numbers(20, first=2))
     for news in (Fleet(UNKNOWN), Fleet({}, removed=UNKNOWN), Fleet({}, allow_clearing=UNKNOWN)):
         assert problems(fleet, news, many) == []
@@ -254,7 +256,7 @@ def test_a_change_of_one_line_is_one_write(fleet: FleetLifecycle, world: World) 
         world.set(line, OFFICE)
     olds, news = everyone(lines), Fleet(dict.fromkeys(lines, OFFICE) | {lines[7]: ""})
     assert problems(fleet, news, olds) == []
-    assert fleet.diff(olds, news)
+    assert fleet.diff(olds, news).changes
     fleet.update(olds, news)
     assert world.writes() == {lines[7]: ""}
 
@@ -303,7 +305,7 @@ def test_a_reverted_program_finds_the_rest_after_a_refresh(world: World) -> None
     process = world.process()
     refreshed = process.fleet.read(before)
     assert problems(process.fleet, before, refreshed) == []
-    assert process.fleet.diff(refreshed, before)
+    assert process.fleet.diff(refreshed, before).changes
     process.fleet.update(refreshed, before)
     assert world.writes() == dict.fromkeys(changed, OFFICE)
 
@@ -575,3 +577,43 @@ def test_check_diff_and_read_only_read(world: World) -> None:
             process.fleet.diff(olds, news)
     process.fleet.read(everyone(lines))
     assert {request.method for request in world.emulator.requests} == {"GET"}
+
+
+@pytest.mark.parametrize("kind", ["single", "fleet"])
+def test_a_line_cleared_before_its_other_owner_was_known_is_set_again(world: World, kind: str) -> None:
+    """After a move that failed half-way two resources record one line: what one clears, the unchanged one sets again."""
+    lines = world.numbers(3)
+    world.process().fleet.create(everyone(lines))
+    world.emulator.clear_requests()
+    process = world.process()
+    process.fleet.check(everyone(lines), everyone(lines[1:]))
+    process.fleet.update(everyone(lines), everyone(lines[1:]))
+    assert world.live(1) == [""]
+    if kind == "single":
+        owner = Outputs(world.id(lines[0]), lines[0], OFFICE, "phone_number")
+        assert process.single.check(owner.inputs, owner.inputs)[1] == []
+        assert process.single.diff(owner, owner.inputs) == Diff(True, cleared=True)
+        process.single.update(owner, owner.inputs)
+    else:
+        other = everyone(lines[:1])
+        assert problems(process.fleet, other, other) == []
+        assert process.fleet.diff(other, other) == Diff(True, cleared=True)
+        process.fleet.update(other, other)
+    assert world.live(1) == [OFFICE]
+
+
+def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
+    """A create does not look at a line while another resource is clearing it."""
+    (line,) = world.numbers(1)
+    world.set(line, OFFICE)
+    declarations, account = Declarations(), Account(world.client)
+    single = ForwardingLifecycle(account, declarations, live_check=True, notify=world.said.append)
+    with ThreadPoolExecutor(1) as pool:
+        with declarations.clearing(world.id(line), line) as free:
+            assert free
+            creation = pool.submit(single.create, one(line))
+            with pytest.raises(StillWaiting):
+                creation.result(0.1)
+            account.set_forwarding_number(account.require(line), "")
+        assert creation.result(10).forwarding_number == OFFICE
+    assert world.live(1) == [OFFICE]
