@@ -53,7 +53,7 @@ lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
 mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test must turn red
 	@$(WITH_TOOLS) python tools/mutants.py
 
-bench: $(INSTALLED) ## wall time and requests beside the no-op resource
+bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
 	@$(WITH_CLI) python tools/bench.py
 
 build: $(DIST) ## wheel and source distribution, in dist
