@@ -38,13 +38,13 @@ def peers(lines: int, *, delay_ms: int, rounds: int, seconds: int) -> Part:
 
 
 PLAN = (
-    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 0, PAIRS, 12),
-    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 100, PAIRS, 26),
-    Part(SINGLE_PART, (("single", 300), ("noop", 300)), 0, PAIRS, 35),
     peers(10, delay_ms=0, rounds=3, seconds=24),
     peers(10, delay_ms=100, rounds=3, seconds=28),
     peers(100, delay_ms=0, rounds=3, seconds=40),
     peers(100, delay_ms=100, rounds=3, seconds=75),
+    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 0, PAIRS, 12),
+    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 100, PAIRS, 26),
+    Part(SINGLE_PART, (("single", 300), ("noop", 300)), 0, PAIRS, 35),
     peers(300, delay_ms=0, rounds=3, seconds=75),
     peers(300, delay_ms=100, rounds=3, seconds=160),
     peers(1000, delay_ms=0, rounds=1, seconds=450),
