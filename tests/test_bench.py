@@ -324,7 +324,7 @@ def test_what_was_not_measured_is_said() -> None:
         *("large at 0 ms", "large at 100 ms"),
     ]
     rendered = bench_report.render(results(missing=missing, unfinished=["large at 0 ms"]))
-    assert "**Not in this run: fleet at 0 ms, fleet at 100 ms, " in rendered["run"]
+    assert "**Not in this run: peers-10 at 0 ms, peers-10 at 100 ms, " in rendered["run"]
     assert ", large at 100 ms, large at 0 ms.**" in rendered["run"]
     assert rendered["claims"].count("| not measured |") == len(findings(results()))
 
