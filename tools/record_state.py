@@ -28,7 +28,7 @@ STATES = Path(__file__).resolve().parent.parent / "tests" / "engine" / "states"
 API_KEY = "canary-4f9d2c71b8e35a60"
 OF_THIS_MACHINE = ("sourcePosition", "stackTrace")  # paths; nothing but messages is made of them
 PROGRAM = '''\
-"""Three lines: one named by its number, one by its id, one with everything else."""
+"""Five lines: one named by its number, one by its id, one with everything else, and a fleet of two."""
 
 import pulumi
 
@@ -42,13 +42,19 @@ linq.PhoneNumberForwarding(
     forwarding_number=pulumi.Output.secret("+12025559993"),
     overwrite=True,
 )
+linq.PhoneNumberForwardings(
+    "fleet",
+    forwardings={{"{3.phone_number}": "+12025559994", "{4.id}": pulumi.Output.secret("+12025559995")}},
+    overwrite=["{4.id}"],
+    allow_clearing=7,
+)
 '''
 
 
 def record(folder: Path) -> None:
     """Run the program in `folder` and export the state beside it."""
     (folder / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n")
-    with tempfile.TemporaryDirectory(prefix="record-") as scratch, Emulator(numbers=3, api_key=API_KEY) as emulator:
+    with tempfile.TemporaryDirectory(prefix="record-") as scratch, Emulator(numbers=5, api_key=API_KEY) as emulator:
         # In the environment and not in the settings: so it does not stand in the state.
         environment = pulumi_environment(Path(scratch), LINQ_API_V3_BASE_URL=emulator.url)
 
