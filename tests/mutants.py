@@ -609,7 +609,7 @@ MUTANTS = [
         "host.py",
         '    threading.Thread(target=_end_with_engine, name="linq-end-with-engine", daemon=True).start()\n',
         "",
-        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[create-during-the-write]",
+        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[create-during-the-write-0]",
     ),
     (
         "row 22: the provider ends no sooner than the engine",

@@ -23,6 +23,7 @@ pytestmark = [
 ]
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "1"))
+each_round = pytest.mark.parametrize("attempt", range(ROUNDS))
 OFFICE, DESK = "+12025559999", "+12025558888"
 PROVIDER_ENDS_WITHIN = 2.0  # seconds
 
@@ -76,28 +77,29 @@ MOMENTS = {
 }
 
 
+@each_round
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("verb", VERBS)
-def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str) -> None:
+def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str, attempt: int) -> None:
     """kill -9 of the engine: the provider is gone within 2 s; cancel, refresh --clear-pending-creates, up bring it right."""
     before, after = VERBS[verb]
     fault, method = MOMENTS[moment]
-    for _ in range(ROUNDS):
-        forwarding(stack, before)
-        stack.up()
-        forwarding(stack, after)
-        stack.emulator.clear_requests()
-        if fault:
-            stack.emulator.fail(Fault.parse(fault), times=None, method=method)
-        engine = stack.start("up", "--yes", "--skip-preview")
-        until_request(stack, method)
-        engine.send_signal(signal.SIGKILL)
-        engine.communicate()
-        wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
-        recover(stack, after)
+    forwarding(stack, before)
+    stack.up()
+    forwarding(stack, after)
+    stack.emulator.clear_requests()
+    if fault:
+        stack.emulator.fail(Fault.parse(fault), times=None, method=method)
+    engine = stack.start("up", "--yes", "--skip-preview")
+    until_request(stack, method)
+    engine.send_signal(signal.SIGKILL)
+    engine.communicate()
+    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    recover(stack, after)
 
 
-def test_row_22_sigint_once(stack: Workspace) -> None:
+@each_round
+def test_row_22_sigint_once(stack: Workspace, attempt: int) -> None:
     """One SIGINT: the engine waits for the write under way, records it, and leaves nothing pending."""
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("delay=1.5"), times=None, method="PUT")
@@ -112,8 +114,9 @@ def test_row_22_sigint_once(stack: Workspace) -> None:
     recover(stack, OFFICE)
 
 
+@each_round
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["sigint", "sigterm"])
-def test_row_22_a_second_signal(stack: Workspace, number: signal.Signals) -> None:
+def test_row_22_a_second_signal(stack: Workspace, number: signal.Signals, attempt: int) -> None:
     """A second signal ends engine and provider although the server hangs; the recovery brings the line right."""
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("hang"), times=None, method="PUT")
@@ -131,7 +134,8 @@ def test_row_22_a_second_signal(stack: Workspace, number: signal.Signals) -> Non
     recover(stack, OFFICE)
 
 
-def test_row_23_kill_9_of_the_provider(stack: Workspace) -> None:
+@each_round
+def test_row_23_kill_9_of_the_provider(stack: Workspace, attempt: int) -> None:
     """kill -9 of the provider in the middle of a write is an error that keeps the state; the next up converges."""
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("hang-after-headers"), times=None, method="PUT")
