@@ -194,15 +194,7 @@ def test_two_lines_that_forward_to_each_other(stack: Workspace) -> None:
 
 def test_a_hundred_new_lines(stack: Workspace) -> None:
     """A preview of 100 new lines makes 1 GET; up makes at most 2 GET and exactly 100 PUT; refresh 1 GET; destroy 100 PUT."""
-    for n in range(97):
-        stack.emulator.add_number(f"+1303555{n:04}")
-    lines = [line.phone_number for line in stack.emulator.phone_numbers]
-    stack.program(
-        f"""
-        for i, line in enumerate({lines!r}):
-            linq.PhoneNumberForwarding(f"line-{{i}}", phone_number=line, forwarding_number="+12025559999")
-        """
-    )
+    stack.declare_lines(100)
     stack.preview()
     assert stack.methods() == ["GET"]
     stack.emulator.clear_requests()

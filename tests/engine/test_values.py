@@ -81,15 +81,7 @@ def test_no_output_turns_unknown(stack: Workspace) -> None:
 
 def test_a_thousand_resources(stack: Workspace) -> None:
     """A program with 1,000 resources previews (a hand-written provider dies in the pickler at 313) with one GET."""
-    for n in range(997):
-        stack.emulator.add_number(f"+1303555{n:04}")
-    lines = [line.phone_number for line in stack.emulator.phone_numbers]
-    stack.program(
-        f"""
-        for i, line in enumerate({lines!r}):
-            linq.PhoneNumberForwarding(f"line-{{i}}", phone_number=line, forwarding_number="+12025559999")
-        """
-    )
+    stack.declare_lines(1000)
     shown = stack.run("preview").output
     assert "+ 1001 to create" in shown
     assert stack.methods() == ["GET"]

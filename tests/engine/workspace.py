@@ -47,6 +47,18 @@ class Workspace:
         """Make `text` the program of the stack; `pulumi` and `linq` are imported for it."""
         (self.folder / "__main__.py").write_text(HEADER + textwrap.dedent(text))
 
+    def declare_lines(self, count: int) -> None:
+        """Give the account so many lines in all, and make a program that declares each of them."""
+        for n in range(count - len(self.emulator.phone_numbers)):
+            self.emulator.add_number(f"+1303555{n:04}")
+        lines = [line.phone_number for line in self.emulator.phone_numbers]
+        self.program(
+            f"""
+            for i, line in enumerate({lines!r}):
+                linq.PhoneNumberForwarding(f"line-{{i}}", phone_number=line, forwarding_number="+12025559999")
+            """
+        )
+
     def configure(self, key: str, value: str) -> None:
         """Write a plain setting into the stack's file, which is cheaper than `pulumi config set`."""
         file = self.folder / "Pulumi.dev.yaml"
@@ -60,17 +72,7 @@ class Workspace:
 
     def run(self, *args: str, fails: bool | int | None = False, timeout: float = 300, **environment: str) -> Run:
         """Run `pulumi ARGS`; `fails` demands that it does (True), or with which code; None takes either."""
-        done = subprocess.run(
-            ["pulumi", *args, "--non-interactive", "--color=never"],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
+        done = subprocess.run(**self._call(args, environment), timeout=timeout, check=False)
         wanted = {None: done.returncode, True: done.returncode or 1, False: 0}.get(fails, fails)
         assert done.returncode == wanted, f"exit {done.returncode} of pulumi {' '.join(args)}\n{done.stdout}"
         return Run(done.returncode, done.stdout)
@@ -92,16 +94,19 @@ class Workspace:
 
     def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
         """Start `pulumi ARGS` in a process group of its own, to be killed."""
-        return subprocess.Popen(
-            ["pulumi", *args, "--non-interactive", "--color=never"],
-            cwd=self.folder,
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        return subprocess.Popen(**self._call(args, environment), start_new_session=True)
+
+    def _call(self, args: tuple[str, ...], environment: dict[str, str]) -> dict[str, Any]:
+        """How the CLI is called, for `subprocess`."""
+        return {
+            "args": ["pulumi", *args, "--non-interactive", "--color=never"],
+            "cwd": self.folder,
+            "env": self.environment | environment,
+            "stdin": subprocess.DEVNULL,
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.STDOUT,
+            "text": True,
+        }
 
     def providers(self) -> list[int]:
         """The process ids of this stack's dynamic providers that are alive."""
