@@ -52,17 +52,10 @@ def test_row_05_a_server_that_fails_twice(stack: Workspace) -> None:
 def test_row_14_a_refused_write_is_asked_once(stack: Workspace) -> None:
     """400, 401, 403, 404 and 422 on a write: one request each, an error that says which, and nothing recorded."""
     refusals = {400: "1002", 401: "The key came from linq:apiKey", 403: "2005", 404: "2001", 422: "HTTP 422"}
-    for n in range(len(refusals) + 1 - len(stack.emulator.phone_numbers)):
-        stack.emulator.add_number(f"+1303555010{n}")
+    stack.declare_lines(len(refusals) + 1)
     *refused, accepted = stack.emulator.phone_numbers
     for line, status in zip(refused, refusals, strict=True):
         stack.emulator.fail(Fault.error(status), times=None, method="PUT", path_contains=line.id)
-    stack.program(
-        f"""
-        for i, line in enumerate({[line.phone_number for line in stack.emulator.phone_numbers]!r}):
-            linq.PhoneNumberForwarding(f"line-{{i}}", phone_number=line, forwarding_number="{OFFICE}")
-        """
-    )
     shown = stack.up("--continue-on-error", fails=True).output
     for line, (status, said) in zip(refused, refusals.items(), strict=True):
         message = shown.partition(f"PUT /v3/phone_numbers/{line.id} failed: HTTP {status}")[2].partition("\n")[0]
@@ -141,12 +134,7 @@ def test_row_24_a_fleet_under_faults(
         stack.configure("linq:maxRetries", "20")
         stack.configure("linq:timeout", "600")
         emulator.fail_randomly(0.05, map(Fault.parse, FAULTS.split()), seed=5)
-        stack.program(
-            f"""
-            for i, line in enumerate({[line.phone_number for line in emulator.phone_numbers]!r}):
-                linq.PhoneNumberForwarding(f"line-{{i}}", phone_number=line, forwarding_number="{OFFICE}")
-            """
-        )
+        stack.declare_lines(LINES)
         stack.run("up", "--yes", "--skip-preview", timeout=3600)
         assert {line.forwarding_number for line in emulator.phone_numbers} == {OFFICE}
         assert len(stack.resources()) == LINES
