@@ -616,7 +616,7 @@ MUTANTS = [
         "host.py",
         "        while os.read(0, 1024):\n            pass\n",
         "        pass\n",
-        f"{ENGINE}test_kill.py::test_row_22_sigint_once",
+        f"{ENGINE}test_kill.py::test_row_22_one_signal",
     ),
     (
         "row 23: a write that was applied unseen is adopted",

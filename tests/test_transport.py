@@ -9,6 +9,7 @@ import json
 import socket
 import ssl
 import struct
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -454,6 +455,22 @@ def test_row_11_silence_is_told_as_a_timeout(monkeypatch: pytest.MonkeyPatch, se
 
     with RawServer(serve) as server, pytest.raises(APIConnectionTimeoutError, match="no complete answer in time"):
         get(transport_to(server), seconds=20.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a queue of connections as Linux keeps it")
+def test_row_11_a_connection_that_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting has a short limit of its own, long before the deadline, and is told as a timeout."""
+    monkeypatch.setattr("linq_provider.transport.CONNECT_TIMEOUT", 0.2)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(Transport(base_url=f"http://127.0.0.1:{full.getsockname()[1]}", api_key=KEY), seconds=20.0)
+        assert time.monotonic() - started < 5
 
 
 def test_row_11_after_the_deadline_the_same_thread_can_go_on() -> None:

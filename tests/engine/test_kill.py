@@ -99,13 +99,14 @@ def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str, a
 
 
 @each_round
-def test_row_22_sigint_once(stack: Workspace, attempt: int) -> None:
-    """One SIGINT: the engine waits for the write under way, records it, and leaves nothing pending."""
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["sigint", "sigterm"])
+def test_row_22_one_signal(stack: Workspace, number: signal.Signals, attempt: int) -> None:
+    """One SIGINT or SIGTERM: the engine waits for the write under way, records it, and leaves nothing pending."""
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("delay=1.5"), times=None, method="PUT")
     engine = stack.start("up", "--yes", "--skip-preview")
     until_request(stack, "PUT")
-    engine.send_signal(signal.SIGINT)
+    engine.send_signal(number)
     engine.communicate(timeout=30)
     assert stack.outputs("x")["forwarding_number"] == OFFICE
     assert stack.emulator.phone_numbers[0].forwarding_number == OFFICE
