@@ -9,6 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := pyproject.toml $(wildcard README.md LICENSE) $(shell find linq_provider -name __pycache__ -prune -o -print)
 
 DEPENDENCIES := $(VENV)/.dependencies
+DOCS := $(VENV)/docs
 DIST := dist/.built
 INSTALLED := $(VENV)/.installed
 
@@ -21,7 +22,7 @@ WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/toxiproxy_server.py) && PATH=
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix coverage soak lint mutants bench build clean
+.PHONY: help demo test test-matrix coverage soak lint mutants bench docs build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -29,7 +30,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole story on the real Pulumi engine, against the emulator
 	@$(WITH_CLI) python tools/demo.py
 
-test: lint $(INSTALLED) ## everything that must pass: lint, then all tests against the installed wheel
+test: lint docs $(INSTALLED) ## everything that must pass: lint, the documentation, then all tests against the installed wheel
 	@$(WITH_TOOLS) pytest -n 3 --dist worksteal
 
 test-matrix: $(INSTALLED) ## every Python of this machine, with the oldest and the newest packages
@@ -56,10 +57,13 @@ mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test 
 bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
 	@$(WITH_CLI) python tools/bench.py
 
+docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; warnings are errors
+	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+
 build: $(DIST) ## wheel and source distribution, in dist
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
-	@rm -rf $(VENV) dist .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 $(DEPENDENCIES): constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -68,6 +72,12 @@ $(DEPENDENCIES): constraints.txt
 	@$(PYTHON) -m venv --clear $(VENV) || \
 	  { echo "no virtual environment could be made; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PIP) install --requirement constraints.txt
+	@touch $@
+
+$(DOCS)/.installed: docs/requirements.txt | $(DEPENDENCIES)
+	@echo "installing the pinned packages of the documentation into $(DOCS)"
+	@$(PYTHON) -m venv --clear $(DOCS)
+	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
 	@touch $@
 
 $(DIST): $(SOURCES) | $(DEPENDENCIES)

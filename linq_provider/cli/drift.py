@@ -101,5 +101,6 @@ def _print(found: Difference) -> None:
         print_rows(("What", "Line", "Declared", "Live", "Declared by"), rows)
     if sys.stdout.isatty():
         lines = "line is" if found.declared == 1 else "lines are"
-        differ = f"{len(found.changes):,} differ" if found.changes else "none differs"
+        changes = len(found.changes)
+        differ = "none differs" if not changes else f"{changes:,} differs" if changes == 1 else f"{changes:,} differ"
         click.echo(f"{found.declared:,} {lines} declared, {differ}.")

@@ -1,0 +1,83 @@
+"""The code blocks and the commands of README.md and docs/, for the tests that run them."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+CHECKOUT = Path(__file__).parent.parent.parent
+PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One fenced block, or an indented one, whose `language` is "console"; `line` is where its text begins."""
+
+    page: str
+    line: int
+    language: str
+    text: str = field(repr=False)
+
+    def __str__(self) -> str:
+        return f"{self.page}:{self.line}"
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of a console block, what the page shows that it prints, and its words without the comment."""
+
+    place: str
+    text: str
+    output: str = field(repr=False)
+
+    @property
+    def page(self) -> str:
+        """The file name."""
+        return self.place.partition(":")[0]
+
+    @property
+    def words(self) -> list[str]:
+        """As the shell splits them."""
+        return shlex.split(self.text, comments=True)
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}"
+
+
+def blocks() -> list[Block]:
+    """Every block of every page."""
+    return [block for page in PAGES for block in _blocks(page.name, page.read_text())]
+
+
+def commands() -> list[Command]:
+    """Every command of every console block."""
+    return [command for block in blocks() if block.language == "console" for command in _commands(block)]
+
+
+def programs() -> list[Block]:
+    """The Python blocks that are Pulumi programs."""
+    return [b for b in blocks() if b.language == "python" and "import linq_provider as linq" in b.text]
+
+
+def _blocks(page: str, text: str) -> Iterator[Block]:
+    fence = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+    for found in fence.finditer(text):
+        yield Block(page, text.count("\n", 0, found.start()) + 2, found[2].strip(), found[3])
+    rest = fence.sub(lambda found: "\n" * found[0].count("\n"), text)
+    for found in re.finditer(r"(?<=\n\n)((?: {4}\S.*\n)+)(?=\n|\Z)", rest):
+        shown = "".join(f"$ {line.strip()}\n" for line in found[1].splitlines())
+        yield Block(page, rest.count("\n", 0, found.start()) + 1, "console", shown)
+
+
+def _commands(block: Block) -> Iterator[Command]:
+    begun, shown = "", ""
+    for line in [*block.text.splitlines(keepends=True), "$ "]:
+        if line.startswith("$ "):
+            if begun:
+                yield Command(str(block), begun, shown)
+            begun, shown = line[2:].strip(), ""
+        else:
+            shown += line
