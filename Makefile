@@ -18,7 +18,8 @@ unexport PYTHONPATH
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 WITH_CLI = cli=$$($(BIN)/python tools/pulumi_cli.py) && PATH="$(BIN):$$cli:$$PATH" && export PATH &&
-WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/toxiproxy_server.py) && PATH="$$PATH:$$toxiproxy" &&
+WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/go_programs.py toxiproxy) && \
+  actionlint=$$(python tools/go_programs.py actionlint) && PATH="$$PATH:$$toxiproxy:$$actionlint" &&
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:

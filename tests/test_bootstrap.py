@@ -1,4 +1,4 @@
-"""The environment of a checkout: tools/pulumi_cli.py and toxiproxy_server.py, with stand-ins for what it runs, and the pins."""
+"""The environment of a checkout: tools/pulumi_cli.py and go_programs.py, with stand-ins for what it runs, and the pins."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import go_tools
 import pulumi_cli
 import pytest
 import steps
-import toxiproxy_server
+from go_programs import PROGRAMS, GoProgram
 from packaging.requirements import Requirement
 
 if sys.version_info >= (3, 11):
@@ -26,7 +26,7 @@ else:
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 SCRIPT = CHECKOUT / "tools" / "pulumi_cli.py"
-TOXIPROXY = CHECKOUT / "tools" / "toxiproxy_server.py"
+GO_PROGRAMS = CHECKOUT / "tools" / "go_programs.py"
 VERSION = pulumi_cli.pulumi_version()
 
 # Writes to its home, as the real one does.
@@ -45,7 +45,7 @@ install)
   mkdir -p "$GOBIN"
   sleep "${GO_SECONDS:-0}"
   [ -z "$GO_FAILS" ] || { echo "first line"; echo "undefined: everything"; exit 1; }
-  for name in pulumi pulumi-language-python server; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
+  for name in pulumi pulumi-language-python server actionlint; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
 list) echo "$GO_SDK" ;;
 esac
 """
@@ -235,20 +235,21 @@ def test_a_build_of_another_version_is_refused(machine: Machine) -> None:
     assert not machine.made.exists()
 
 
-def test_the_tcp_proxy_is_built_once_and_checked(machine: Machine) -> None:
-    """toxiproxy-server is built into the same cache, found again without Go, and refused in another version."""
+@pytest.mark.parametrize("tool", PROGRAMS.values(), ids=lambda tool: tool.name)
+def test_a_go_program_is_built_once_and_checked(machine: Machine, tool: GoProgram) -> None:
+    """toxiproxy and actionlint are built into the same cache, found again without Go, and refused in another version."""
     machine.install("go", text=GO)
-    made = machine.cache / f"toxiproxy-{toxiproxy_server.version()}" / "bin"
-    code, out, err = machine.run(script=TOXIPROXY)
+    made = machine.cache / f"{tool.name}-{tool.version}" / "bin"
+    code, out, err = machine.run(tool.name, script=GO_PROGRAMS)
     assert (code, out) == (1, "")
-    assert f"could not be built: go: the version is v{VERSION}, not {toxiproxy_server.version()}" in err
+    assert f"could not be built: go: the version is v{VERSION}, not {tool.version}" in err
     assert machine.leftovers() == []
 
-    reports = f"#!/bin/sh\necho toxiproxy-server version {toxiproxy_server.version()}\n"
+    reports = f"#!/bin/sh\necho {tool.program} version {tool.version}\n"
     executable(Path(machine.environment["FAKE_PULUMI"]), reports)
-    assert machine.run(script=TOXIPROXY)[:2] == (0, f"{made}\n")
+    assert machine.run(tool.name, script=GO_PROGRAMS)[:2] == (0, f"{made}\n")
     (machine.path / "go").unlink()
-    assert machine.run(script=TOXIPROXY) == (0, f"{made}\n", "")
+    assert machine.run(tool.name, script=GO_PROGRAMS) == (0, f"{made}\n", "")
     assert machine.leftovers() == [made.parent.name]
 
 
