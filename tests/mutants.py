@@ -850,4 +850,25 @@ MUTANTS = [
         "isinstance(cause, requests.Timeout)",
         f"{TRANSPORT}test_row_11_silence_is_told_as_a_timeout",
     ),
+    (
+        "no other website reads the emulator's page",
+        "emulator/page.py",
+        "        if not visit.is_from_own_page(port=port):\n",
+        "        if False:\n",
+        "tests/test_emulator_page.py::test_other_websites_read_nothing",
+    ),
+    (
+        "no form of another website changes the emulator",
+        "emulator/page.py",
+        """visit.method != "POST" or visit.content_type != "application/json":""",
+        """visit.method != "POST":""",
+        "tests/test_emulator_page.py::test_other_websites_change_nothing",
+    ),
+    (
+        "the emulator's page never tells a token",
+        "emulator/page.py",
+        """            text = text.replace(secret, "[token]")\n""",
+        "            pass\n",
+        "tests/test_emulator_page.py::test_the_key_is_nowhere_on_the_page",
+    ),
 ]

@@ -231,13 +231,14 @@ def test_the_emulator_ends_where_sigint_was_ignored() -> None:
 
 
 def test_the_emulator_prints_address_and_key() -> None:
-    """The first two lines are base URL and key, the same as in the export lines, on the port asked for."""
+    """Base URL and key, the same as in the export lines, and the page to watch, on the port asked for."""
     port = free_port()
     with started([*COMMAND, "emulator", "--port", str(port)]) as process:
-        lines = [read_line(process).rstrip() for _ in range(6)]
+        lines = [read_line(process).rstrip() for _ in range(7)]
     url, key = lines[0].removeprefix("Base URL: "), lines[1].removeprefix("API key:  ")
     assert url == f"http://127.0.0.1:{port}/api/partner"
-    assert lines[4:] == [f"export LINQ_API_V3_BASE_URL={url}", f"export LINQ_API_V3_API_KEY={key}"]
+    assert lines[2] == f"To watch: http://127.0.0.1:{port}/"
+    assert lines[5:] == [f"export LINQ_API_V3_BASE_URL={url}", f"export LINQ_API_V3_API_KEY={key}"]
 
 
 def test_the_emulator_keeps_its_state(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_the_emulator_greets_as_shown(tmp_path: Path) -> None:
         started = [sys.executable, "-u", "-m", "linq_provider", *free]
         with subprocess.Popen(started, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
             assert running.stdout is not None
-            printed = "".join(running.stdout.readline() for _ in range(6))
+            printed = "".join(running.stdout.readline() for _ in range(7))
             running.terminate()
             assert running.wait(30) == 0, str(command)
         assert printed.startswith("Base URL: http://127.0.0.1:")

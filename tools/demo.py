@@ -1,17 +1,21 @@
 """The whole story on the real Pulumi engine, against the emulator: `make demo`.
 
 Runs the root project in a temporary copy, checks after each step what the server holds, and ends with exit code 1
-at the first step that did not do what it says.
+at the first step that did not do what it says. With WATCH=1 it waits before the last step, so that the emulator's
+page can be looked at and played with.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from pulumi_environment import pulumi_environment
@@ -20,6 +24,7 @@ from linq_provider.emulator import Emulator
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 OFFICE, MOBILE, STRANGER = "+12025559999", "+12025558888", "+12025550666"
+WATCH = os.environ.get("WATCH", "") not in ("", "0")
 COLOUR = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 BOLD, DIM, RESET = ("\x1b[1m", "\x1b[2m", "\x1b[0m") if COLOUR else ("", "", "")
 
@@ -63,6 +68,16 @@ class Demo:
             raise StepFailed(f"`{command}` ended with exit code {done.returncode}")
         return done.stdout
 
+    def hold(self) -> None:
+        """Keep the emulator open until the reader has seen enough; what they did by hand is undone then."""
+        key = "Enter or Ctrl-C" if sys.stdin.isatty() else "SIGINT or SIGTERM"
+        print(f"  watch it at {self.emulator.page_url}: change a forwarding, try a fault; {key} goes on", flush=True)
+        wait_for_reader()
+        print()
+        self.emulator.clear_faults()
+        self.emulator.set_forwarding(self.line.id, MOBILE)
+        self.emulator.clear_requests()
+
     def holds(self, number: str | None, *, writes: int) -> None:
         """Show where the line forwards at the server, and demand that it is `number` after so many writes."""
         live = self.emulator.phone_numbers[0].forwarding_number
@@ -76,6 +91,17 @@ class Demo:
 def title(text: str) -> None:
     """A heading of the story."""
     print(f"{BOLD}== {text}{RESET}", flush=True)
+
+
+def wait_for_reader() -> None:
+    """Return at Enter, SIGINT or SIGTERM; where nobody types, at one of the signals."""
+    signals = (signal.SIGINT, signal.SIGTERM)
+    # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
+    before = [signal.signal(number, signal.default_int_handler) for number in signals]
+    with suppress(KeyboardInterrupt, EOFError):
+        input() if sys.stdin.isatty() else threading.Event().wait()
+    for number, handler in zip(signals, before, strict=True):
+        signal.signal(number, handler)
 
 
 def demand(condition: bool, claim: str) -> None:
@@ -118,6 +144,10 @@ def story(demo: Demo) -> None:
     demo.run("pulumi up --yes --skip-preview")
     demo.holds(MOBILE, writes=1)
 
+    if WATCH:
+        title("Held open before the end, because of WATCH")
+        demo.hold()
+
     title("destroy clears the forwarding")
     demo.run("pulumi destroy --yes --skip-preview")
     demo.holds(None, writes=1)
@@ -127,6 +157,7 @@ def main() -> int:
     """Run the story; 0 when every step did what it says."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="linq-demo-") as folder, Emulator(numbers=3) as emulator:
+        print(f"watch it at {emulator.page_url}\n", flush=True)
         try:
             story(Demo(Path(folder), emulator))
         except StepFailed as error:

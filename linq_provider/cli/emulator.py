@@ -75,6 +75,7 @@ def _greeting(running: Emulator) -> str:
         (
             f"Base URL: {running.url}",
             f"API key:  {running.api_key}",
+            f"To watch: {running.page_url}",
             "",
             "In the shell that is to use it:",
             f"export LINQ_API_V3_BASE_URL={running.url}",

@@ -139,7 +139,7 @@ class Api:
             return self.error(NOT_FOUND)
         if not token.can_write:
             return self.error(ACCESS_DENIED)
-        if not _is_update(body):
+        if not is_update(body):
             return self.error(NOT_E164)
         try:
             number = self._account.set_forwarding(phone_number_id, body["forwarding_number"])
@@ -153,7 +153,8 @@ def to_json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
-def _is_update(body: Any) -> bool:
+def is_update(body: Any) -> bool:
+    """Whether a body says where to forward: an E.164 number, or "" or null for nowhere."""
     if not isinstance(body, dict) or "forwarding_number" not in body:
         return False
     number = body["forwarding_number"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from linq_provider.emulator.api import BASE_PATH, Api
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.page import Page
 from linq_provider.emulator.service import RateLimit, RecordedRequest, Service
 from linq_provider.emulator.state import EmulatedNumber, default_id, open_account
 from linq_provider.emulator.wire import HOST, Server
@@ -58,6 +59,7 @@ class Emulator:
         self._port = port
         self._server: Server | None = None
         self._service = Service(Api(self._account, seed=seed), RateLimit(rate_limit), delay=delay)
+        self._page = Page(self._account, self._service)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -71,7 +73,7 @@ class Emulator:
         """Listen and serve; may be called again after `stop()`."""
         if self._server is not None:
             raise RuntimeError("the emulator already runs")
-        self._server = Server(self._service, port=self._port)
+        self._server = Server(self._service, self._page, port=self._port)
         self._port = self._server.port
         self._server.start()
         return self
@@ -85,9 +87,12 @@ class Emulator:
     @property
     def url(self) -> str:
         """The base URL, for `linq:baseUrl` or LINQ_API_V3_BASE_URL."""
-        if not self._port:
-            raise RuntimeError("the emulator has no URL before it was started")
-        return f"http://{HOST}:{self._port}{BASE_PATH}"
+        return f"{self._root}{BASE_PATH}"
+
+    @property
+    def page_url(self) -> str:
+        """The page to watch in a browser: lines, requests as they come, edits by hand, faults."""
+        return f"{self._root}/"
 
     @property
     def api_key(self) -> str:
@@ -169,3 +174,9 @@ class Emulator:
     def clear_faults(self) -> None:
         """Forget every fault; requests that hang already go on hanging."""
         self._service.faults.clear()
+
+    @property
+    def _root(self) -> str:
+        if not self._port:
+            raise RuntimeError("the emulator has no URL before it was started")
+        return f"http://{HOST}:{self._port}"

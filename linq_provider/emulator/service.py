@@ -6,6 +6,7 @@ import math
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ from linq_provider.emulator.api import RATE_LIMITED, Answer, Api, ApiError, Requ
 from linq_provider.emulator.faults import NO_FAULT, Fault
 
 Clock = Callable[[], float]
+# What a page to watch shows; all of them, for tests to count, are in `Service.log`.
+RECENT_REQUESTS = 200
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,41 @@ class RecordedRequest:
     status: int | None
     token_label: str | None
     at: float
+
+
+class RecentRequests:
+    """The last requests, numbered from 1 in the order of their arrival; safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: deque[RecordedRequest] = deque(maxlen=RECENT_REQUESTS)
+        self._count = 0
+
+    def add(self, request: RecordedRequest) -> None:
+        """Keep one more, and forget the oldest where there are too many."""
+        with self._lock:
+            self._kept.append(request)
+            self._count += 1
+
+    def clear(self) -> None:
+        """Forget all of them; the numbers go on."""
+        with self._lock:
+            self._kept.clear()
+
+    def numbered(self) -> tuple[int, list[RecordedRequest]]:
+        """The number of the first one that is kept, or of the next one to come; and those kept, oldest first."""
+        with self._lock:
+            return self._count - len(self._kept) + 1, list(self._kept)
+
+
+@dataclass(frozen=True)
+class ActiveFault:
+    """A fault that requests can still get: the next `times` (None: every one), or a share `rate` of them."""
+
+    name: str
+    times: int | None = None
+    method: str | None = None
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +136,18 @@ class FaultScript:
             self._scripted.clear()
             self._random.clear()
 
+    def active(self) -> list[ActiveFault]:
+        """What requests can still get, in the order in which it is tried."""
+        with self._lock:
+            scripted = [
+                ActiveFault(each.fault.name, each.times, each.method or each.fault.method)
+                for each in self._scripted
+                if each.times != 0
+            ]
+            return scripted + [
+                ActiveFault(", ".join(fault.name for fault in each.faults), rate=each.rate) for each in self._random
+            ]
+
     def next(self, method: str, path: str) -> Fault:
         """The fault of this request, NO_FAULT for most."""
         with self._lock:
@@ -144,6 +194,7 @@ class Service:
     delay: float = 0.0
     clock: Clock = time.monotonic
     log: list[RecordedRequest] = field(default_factory=list)
+    recent: RecentRequests = field(default_factory=RecentRequests)
 
     def take(self, request: Request, *, read_body: Callable[[], bytes]) -> Reply:
         """The reply to a request whose body is still to be read; the request is logged here."""
@@ -179,5 +230,7 @@ class Service:
         complete = reply.answer is not None and not reply.fault.cuts_answer
         status = reply.answer.status if complete and reply.answer else None
         label = token.label if token else None
-        self.log.append(RecordedRequest(request.method, request.path, request.parsed_body, status, label, at))
+        record = RecordedRequest(request.method, request.path, request.parsed_body, status, label, at)
+        self.log.append(record)
+        self.recent.add(record)
         return reply

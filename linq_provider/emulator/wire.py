@@ -12,6 +12,8 @@ from socketserver import TCPServer
 from typing import Any
 
 from linq_provider.emulator.api import PHRASES, Answer, Request
+from linq_provider.emulator.faults import NO_FAULT
+from linq_provider.emulator.page import Page, Visit
 from linq_provider.emulator.service import Reply, Service
 
 HOST = "127.0.0.1"
@@ -30,8 +32,9 @@ class Server(ThreadingHTTPServer):
     # The default of 5 drops connections of a fleet that starts with many at once.
     request_queue_size = 1024
 
-    def __init__(self, service: Service, *, port: int) -> None:
+    def __init__(self, service: Service, page: Page, *, port: int) -> None:
         self.service = service
+        self.page = page
         self.stopping = threading.Event()
         self.accepted_connections = 0
         self._open: set[socket.socket] = set()
@@ -97,6 +100,11 @@ class Handler(BaseHTTPRequestHandler):
         self.close_connection = True
         self.raw_requestline = self.rfile.readline(65537)
         if not self.raw_requestline or not self.parse_request():
+            return
+        visit = Visit.of(self.command, self.path, self.headers)
+        if self.server.page.takes(visit):
+            answer = self.server.page.respond(visit, port=self.server.port, body=self._read_body())
+            self._put_answer(Reply(answer, NO_FAULT), *_encode(answer, with_body=self.command != "HEAD"))
             return
         request = Request(self.command, self.path, self.headers.get("Authorization"))
         if self._closes_on_reuse:
