@@ -84,7 +84,7 @@ $(DOCS)/.installed: docs/requirements.txt | $(DEPENDENCIES)
 $(DIST): $(SOURCES) | $(DEPENDENCIES)
 	@echo "building the wheel"
 	@rm -rf dist
-	@$(BIN)/python -m build --quiet --no-isolation
+	@said=$$($(BIN)/python -m build --no-isolation 2>&1) || { echo "$$said" >&2; exit 1; }
 	@touch $@
 
 $(INSTALLED): $(DIST) $(DEPENDENCIES)

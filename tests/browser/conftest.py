@@ -198,7 +198,7 @@ class Tab:
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     """Chromium, once for all tests; skips them where there is none."""
-    program = shutil.which("chromium")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if program is None:
         pytest.skip("no Chromium on PATH: `apt-get install chromium` gets the browser that these tests drive")
     running = Browser(program, tmp_path_factory.mktemp("chromium"))
