@@ -50,7 +50,7 @@ lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-logo
+	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said" >&2; exit 1; }
 
 mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test must turn red
 	@$(WITH_TOOLS) python tools/mutants.py
