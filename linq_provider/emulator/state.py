@@ -83,7 +83,7 @@ class Account:
             self._register(number)
             self.lines[number.id] = number
         # The lines as they were before the last change: what a list that lags behind still shows.
-        self.previous_lines = dict(self.lines)
+        self.previous_lines: dict[str, EmulatedNumber] = dict(self.lines)
 
     def save(self) -> None:
         """Replace the state file, if there is one, as a whole."""

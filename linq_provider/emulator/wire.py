@@ -27,6 +27,8 @@ _STOP_SECONDS = 2.0
 class Server(ThreadingHTTPServer):
     """Listens from construction on, serves from `start()` to `stop()`; one daemon thread a connection."""
 
+    server_name: str
+    server_port: int
     daemon_threads = True
     block_on_close = False
     # The default of 5 drops connections of a fleet that starts with many at once.
@@ -35,8 +37,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self, service: Service, page: Page, *, port: int) -> None:
         self.service = service
         self.page = page
-        self.stopping = threading.Event()
-        self.accepted_connections = 0
+        self.stopping: threading.Event = threading.Event()
+        self.accepted_connections: int = 0
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True)
@@ -91,6 +93,8 @@ class Handler(BaseHTTPRequestHandler):
     """The requests of one connection."""
 
     server: Server
+    close_connection: bool
+    raw_requestline: bytes
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     _closes_on_reuse = False
