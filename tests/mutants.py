@@ -416,8 +416,8 @@ MUTANTS = [
     (
         "row 32: what a released version recorded is read by its names",
         "dynamic.py",
-        "{name: props.get(name) for name in Outputs.__dataclass_fields__}",
-        '{name: props.get(name.replace("declared", "named")) for name in Outputs.__dataclass_fields__}',
+        "{name: ours(props.get(name)) for name in kind.__dataclass_fields__}",
+        '{name: ours(props.get(name.replace("declared", "named"))) for name in kind.__dataclass_fields__}',
         f"{ENGINE}test_upgrades.py::test_row_32_a_state_of_each_released_version_previews_unchanged",
     ),
     (
@@ -459,7 +459,7 @@ MUTANTS = [
     (
         "row 16: read returns the declared inputs",
         "dynamic.py",
-        "inputs = _known(outputs.inputs) if olds else None",
+        "inputs = _props(outputs.inputs) if olds else None",
         "inputs = None",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[id-changed]",
     ),
@@ -522,8 +522,8 @@ MUTANTS = [
     (
         "a plaintext key is refused",
         "program.py",
-        "        _refuse_plaintext_key()\n",
-        "",
+        "        refuse_plaintext_key()\n        declare_once(",
+        "        declare_once(",
         f"{ENGINE}test_preview.py::test_plaintext_key_is_refused",
     ),
     (
