@@ -59,8 +59,19 @@ def test_every_row_of_reliability_names_its_tests() -> None:
         assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
 
 
+def listed_mutants() -> list[tuple[str, str, str, str, str]]:
+    """What `make mutants` removes."""
+    return list(runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"])
+
+
 def test_every_row_of_reliability_has_a_mutant() -> None:
     """Some behaviour of each row is removed by `make mutants`; row 33 is about versions, not about a behaviour."""
-    mutants = runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"]
-    rows = {int(row[1]) for claim, *_ in mutants if (row := re.match(r"row (\d+): ", claim))}
+    rows = {int(row[1]) for claim, *_ in listed_mutants() if (row := re.match(r"row (\d+): ", claim))}
     assert rows == set(range(1, 36)) - {33}
+
+
+def test_every_mutant_changes_the_code_of_today() -> None:
+    """What a mutant replaces stands in its file once."""
+    package = CHECKOUT / "linq_provider"
+    counts = {claim: (package / file).read_text().count(old) for claim, file, old, _, _ in listed_mutants()}
+    assert {claim: count for claim, count in counts.items() if count != 1} == {}
