@@ -17,6 +17,7 @@ from typing import Any
 
 import bench_measure
 import bench_plan
+import bench_plot
 import bench_report
 import bench_run
 import pytest
@@ -97,6 +98,14 @@ def test_the_picture_is_of_the_same_run() -> None:
         texts += [data[at + 8 : at + 8 + size]] if kind == b"tEXt" else []
         at += size + 12
     assert f"Title\0{load(DOCUMENT.with_suffix('.json')).run['id']}".encode() in texts
+
+
+def test_a_run_without_peers_has_no_picture(tmp_path: Path) -> None:
+    """`bench.py --only single` measures nothing that could be drawn, and ends well all the same."""
+    whole = load(CHECKOUT / "docs" / "performance.json")
+    alone = replace(whole, samples=[sample for sample in whole.samples if sample.part == "single"])
+    bench_plot.draw(alone, tmp_path / "x.png")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

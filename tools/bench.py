@@ -50,7 +50,7 @@ def main() -> None:
     for text in bench_report.render(results).values():
         print(f"{text}\n")
     bench_plot.draw(results, RESULTS.with_suffix(".png"))
-    say("written to bench/performance.json and .png; `python tools/bench.py --report` makes docs/performance.* from it")
+    say("written to bench/performance.json, with a picture; `bench.py --report` makes docs/performance.* from it")
 
 
 def report(results: Results) -> None:

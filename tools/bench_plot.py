@@ -27,7 +27,9 @@ def require() -> None:
 
 
 def draw(results: Results, path: Path) -> None:
-    """Write the PNG, which names the run in its metadata; needs matplotlib."""
+    """Write the PNG, which names the run in its metadata; none where no peers were measured. Needs matplotlib."""
+    if not any(results.sizes(contestant, delay_ms=delay_ms) for contestant in LABELS for delay_ms in (0, 100)):
+        return
     matplotlib = importlib.import_module("matplotlib")
     matplotlib.use("Agg")
     pyplot = importlib.import_module("matplotlib.pyplot")
