@@ -113,7 +113,7 @@ def error_from(
         attempts=asked.attempts,
         should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
     )
-    return api_error_class(asked.status_code)(failure, next_step=_next_step(asked.status_code, settings))
+    return api_error_class(asked.status_code)(failure, next_step=_next_step(failure, settings))
 
 
 def retry_after(headers: Mapping[str, str], from_body: object = None) -> float | None:
@@ -221,17 +221,25 @@ def _without_json(status_code: int, headers: Mapping[str, str]) -> str:
     return f"an answer without Linq's error body ({plain(kind, limit=40) or 'no content type'})"
 
 
-def _next_step(status_code: int, settings: Settings) -> str:
-    if status_code == 401:
+def _next_step(failure: Failure, settings: Settings) -> str:
+    status = failure.status_code
+    if status == 401:
         return (
             f"The key came from {settings.api_key_source}. Set a valid one with `pulumi config set --secret"
-            " linq:apiKey` or LINQ_API_V3_API_KEY; for `refresh` and `destroy` after a rotation set"
-            " LINQ_API_KEY_OVERRIDE."
+            " linq:apiKey` or LINQ_API_V3_API_KEY. After a rotation `refresh`, `destroy` and `up --refresh` still use"
+            " the key of the last `up`: run `pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE."
         )
-    if 300 <= status_code < 400:
+    if 300 <= status < 400:
         return "Set linq:baseUrl to the final address."
+    if failure.method == "GET" and status in (400, 404, 422):
+        return "Check linq:baseUrl: Linq's API would not answer so."
+    again = "Run the command again."
+    if failure.trace_id:
+        again = "Run the command again; with the trace_id Linq's support can find the request."
     return {
+        400: "Linq does not take this: mend the forwarding_number that is declared for the line.",
         403: "Ask the owner of the Linq account for a key that may write this line.",
         404: "See which lines this key sees with `linq-provider numbers`.",
+        422: "Linq does not take this: mend the forwarding_number that is declared for the line.",
         429: "Run the command again later.",
-    }.get(status_code, "Run the command again; with the trace_id Linq's support can find the request.")
+    }.get(status, again)

@@ -171,7 +171,7 @@ def test_row_14_a_401_says_where_the_key_came_from() -> None:
     said = str(error_of(401))
     assert "The key came from linq:apiKey." in said
     assert "`pulumi config set --secret linq:apiKey`" in said
-    assert "LINQ_API_KEY_OVERRIDE" in said
+    assert "`pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE." in said
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 503])

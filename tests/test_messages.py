@@ -80,9 +80,9 @@ def test_row_02_a_date_is_read_in_its_own_zone(zone: str) -> None:
     assert 25 < seconds <= 30
 
 
-def said(status: int, headers: dict[str, str]) -> str:
-    """The detail of an error without Linq's body."""
-    return str(error_from(headers, b"", asked=Failure("GET", "/x", status), settings=SETTINGS))
+def said(status: int, headers: dict[str, str], *, method: str = "GET", body: bytes = b"") -> str:
+    """What an error says."""
+    return str(error_from(headers, body, asked=Failure(method, "/x", status), settings=SETTINGS))
 
 
 def test_row_13_a_redirect_is_told_by_its_status() -> None:
@@ -129,18 +129,29 @@ def test_row_29_digits_of_another_script_only_lack_no_plus() -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "next_step"),
+    ("method", "status", "next_step"),
     [
-        (403, "Ask the owner of the Linq account for a key that may write this line."),
-        (404, "See which lines this key sees with `linq-provider numbers`."),
-        (429, "Run the command again later."),
-        (300, "Set linq:baseUrl to the final address."),
-        (400, "Run the command again; with the trace_id Linq's support can find the request."),
+        ("PUT", 400, "Linq does not take this: mend the forwarding_number that is declared for the line."),
+        ("PUT", 422, "Linq does not take this: mend the forwarding_number that is declared for the line."),
+        ("GET", 400, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 403, "Ask the owner of the Linq account for a key that may write this line."),
+        ("PUT", 404, "See which lines this key sees with `linq-provider numbers`."),
+        ("GET", 404, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 429, "Run the command again later."),
+        ("GET", 300, "Set linq:baseUrl to the final address."),
+        ("GET", 502, " Run the command again."),
     ],
 )
-def test_row_14_each_status_has_its_next_step(status: int, next_step: str) -> None:
+def test_row_14_each_status_has_its_next_step(method: str, status: int, next_step: str) -> None:
     """The last sentence of an error is what to do about this status."""
-    assert said(status, {}).endswith(next_step)
+    assert said(status, {}, method=method).endswith(next_step)
+
+
+def test_a_trace_id_is_spoken_of_where_there_is_one() -> None:
+    """What Linq's support needs is named only if the answer had it."""
+    ending = "Run the command again; with the trace_id Linq's support can find the request."
+    assert said(500, {}, body=b'{"trace_id": "t-1"}').endswith(ending)
+    assert "trace_id" not in said(500, {})
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,18 @@ def test_up_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
     assert stack.emulator.phone_numbers[0].forwarding_number is None
 
 
+def test_up_that_refreshes_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
+    """up --refresh looks with the key of the last up and fails; `up --refresh=false`, as its message says, mends it."""
+    stack, _ = rotated
+    failed = stack.up("--refresh", fails=True)
+    assert refused(failed.output)
+    assert "`pulumi up --refresh=false`" in failed.output
+    stack.up("--refresh=false")
+    stack.up("--refresh")
+    assert stack.writes() == []
+    stack.empty_preview()
+
+
 def test_destroy_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
     """Plain destroy fails and keeps the state true; with the override it clears."""
     stack, fresh = rotated
