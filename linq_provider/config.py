@@ -13,6 +13,7 @@ from linq_provider.errors import ConfigurationError
 
 DEFAULT_BASE_URL = "https://api.linqapp.com/api/partner"  # Linq's API reference
 EXPLICIT = "linq:explicitProvider"  # set by `linq.Provider`: nothing is inherited from the environment
+KEYS = ("linq:apiKey", "linq:baseUrl", "linq:timeout", "linq:maxRetries", "linq:maxConcurrency", "linq:liveCheck")
 MAX_KEY_LENGTH = 4096  # characters; servers commonly refuse header lines above 8 KiB
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 

@@ -50,7 +50,7 @@ class FleetLifecycle:
         Unchanged inputs cost no request.
         """
         if problems := validate_fleet(news):
-            return news, problems
+            return news, [*problems, *validate_lines(news)]
         changed = [line for line in news.lines if olds.inputs(line) != news.inputs(line)]
         if (changed or olds.lines.keys() - news.lines.keys()) and self._live_check:
             try:
@@ -59,6 +59,11 @@ class FleetLifecycle:
                 return news, [str(error), *validate_lines(news)]
         single = self._single(self._notify)
         for line in news.lines:
+            if number := self._named_twice(line, news):
+                problems.append(
+                    f"{line}: forwardings names this line by its number, {number}, too; remove one of the two"
+                )
+                continue
             _, found = single.check(self._inputs_before(olds, line), news.inputs(line))
             problems += [f"{line}: {problem}" for problem in found]
         try:
@@ -186,6 +191,11 @@ class FleetLifecycle:
     def _look(self) -> None:
         """See to it that the account's lines are known: each error of the account is then told once."""
         self._account.find("")
+
+    def _named_twice(self, phone_number_id: str, news: Fleet) -> str | None:
+        """The number of a line that the map names by both; None where it does not, or as far as is not known."""
+        now = self._account.known(phone_number_id)
+        return now.phone_number if now and now.id == phone_number_id and now.phone_number in news.lines else None
 
     def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""

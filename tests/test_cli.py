@@ -106,6 +106,21 @@ def test_numbers_on_a_terminal_are_a_table(emulator: Emulator) -> None:
     assert not re.search(r"\x1b\[[349]\d", shown)
 
 
+def test_ids_on_a_narrow_terminal_are_whole(emulator: Emulator) -> None:
+    """On 80 columns an id may be folded, but no part of it is left out: it is there to be copied."""
+    shown = on_a_terminal("numbers", env={**access(emulator), "COLUMNS": "60", "TERM": "xterm-256color"})
+    assert "…" not in shown
+
+
+def test_no_lines_are_told(emulator: Emulator) -> None:
+    """A key that sees nothing is told on stderr: an empty table alone would look like a fault of the command."""
+    for line in emulator.phone_numbers:
+        emulator.remove_number(line.id)
+    done = run("numbers", env=access(emulator))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == "This key sees no lines at all; is it the right account?\n"
+
+
 def test_on_a_terminal_it_says_what_takes_its_time(emulator: Emulator) -> None:
     """Where stderr is a terminal it shows what is waited for, and nothing of that is in a piped stdout."""
     emulator.delay = 0.3
@@ -124,6 +139,9 @@ def test_drift_on_a_terminal_ends_with_a_sentence(emulator: Emulator, tmp_path: 
     (tmp_path / "lines.yaml").write_text('"+12025550100": "+12025559999"\n')
     shown = on_a_terminal("drift", "--roster", str(tmp_path / "lines.yaml"), env=access(emulator))
     assert shown == "1 line is declared, none differs.\r\n"
+    (tmp_path / "lines.yaml").write_text('"+12025550100": "+12025558888"\n')
+    shown = on_a_terminal("drift", "--roster", str(tmp_path / "lines.yaml"), env=access(emulator), code=2)
+    assert shown.endswith("1 line is declared, 1 differs. `pulumi up --refresh` writes what is declared.\r\n")
 
 
 def test_numbers_reads_and_never_writes(emulator: Emulator) -> None:
@@ -294,9 +312,10 @@ def test_a_missing_extra_says_how_to_install_it(missing: str) -> None:
     assert_one_line(done.stderr)
 
 
-def test_help_names_the_commands() -> None:
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_names_the_commands(flag: str) -> None:
     """`--help` lists the commands, the exit statuses, and how to switch completion on for each shell."""
-    done = run("--help", env=environment())
+    done = run(flag, env=environment())
     assert (done.returncode, done.stderr) == (0, "")
     for words in ("numbers", "export", "drift", "doctor", "emulator", "Exit status", "bash_source", "fish_source"):
         assert words in done.stdout
@@ -357,6 +376,19 @@ def test_stdout_that_is_closed(emulator: Emulator) -> None:
     assert run("numbers", env=access(emulator), command=command).stderr == ""
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no device that is always full")
+def test_a_full_disk(emulator: Emulator) -> None:
+    """Output that cannot be written is one sentence and exit 1."""
+    with open("/dev/full", "w") as full:
+        command = [*COMMAND, "numbers"]
+        done = subprocess.run(
+            command, env=access(emulator), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The output cannot be written: ")
+    assert_one_line(done.stderr)
+
+
 def test_an_interrupt(emulator: Emulator) -> None:
     """Ctrl-C while Linq is asked is one word on stderr and exit 1."""
     emulator.fail(Fault.parse("hang"), times=None)
@@ -381,13 +413,13 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def on_a_terminal(*arguments: str, env: dict[str, str]) -> str:
+def on_a_terminal(*arguments: str, env: dict[str, str], code: int = 0) -> str:
     """What the command prints when stdout is a terminal."""
     ours, theirs = pty.openpty()
     with subprocess.Popen([*COMMAND, *arguments], env=env, stdout=theirs) as process:
         os.close(theirs)
         shown = read_terminal(ours)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=30) == code
     return shown
 
 

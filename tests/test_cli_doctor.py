@@ -110,7 +110,7 @@ def test_in_a_pipe(machine: Path, capsys: pytest.CaptureFixture[str], monkeypatc
     rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
     assert [row[1] for row in rows] == CHECKS
     assert ["fails", "key", "No Linq API key is configured."] in [row[:3] for row in rows]
-    assert "pulumi config set --secret linq:apiKey" in rows[CHECKS.index("key")][3]
+    assert rows[CHECKS.index("key")][3] == "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
     assert rows[-1] == ["not checked", "lines"]
 
 
@@ -326,6 +326,20 @@ def test_the_key_of_a_stack(doctor: Doctor, machine: Path, config: dict[str, obj
     assert finding in checks["key of the stack"]["finding"]
     source = "linq:apiKey" if config else "LINQ_API_V3_API_KEY"
     assert checks["key"]["finding"] == f"well-formed, from {source}"
+
+
+def test_a_setting_that_nobody_reads(doctor: Doctor, machine: Path) -> None:
+    """A mistyped setting of a stack is a warning; those of other packages are not."""
+    config = {
+        "linq:apiKey": {"value": KEY, "secret": True},
+        "linq:timeot": {"value": "9"},
+        "aws:region": {"value": "x"},
+    }
+    (machine / "config").write_text(json.dumps(config))
+    code, checks = doctor("--stack", "dev")
+    assert code == 0
+    assert checks["settings of the stack"]["mark"] == "warning"
+    assert checks["settings of the stack"]["finding"] == "no such setting: linq:timeot"
 
 
 def test_a_stack_that_cannot_be_read(doctor: Doctor) -> None:

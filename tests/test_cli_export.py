@@ -227,7 +227,7 @@ def test_a_file_is_not_overwritten(export: Export, emulator: Emulator) -> None:
     Path("__main__.py").write_text("mine")
     code, text, said = export("-o", "__main__.py")
     assert (code, text) == (1, "")
-    assert said == "Error: __main__.py exists and was left as it is; name another file, or add --force.\n"
+    assert said == "__main__.py exists and was left as it is; name another file, or add --force.\n"
     assert Path("__main__.py").read_text() == "mine"
     assert emulator.requests == []
 
@@ -266,13 +266,43 @@ def test_a_new_file_has_the_usual_mode(export: Export) -> None:
     assert stat.S_IMODE(Path("new.py").stat().st_mode) == 0o644
 
 
-@pytest.mark.parametrize("name", ["missing/new.py", "."])
-def test_a_file_that_cannot_be_written(export: Export, name: str) -> None:
-    """A folder that is not there, or in the way, is one sentence and exit 1."""
-    code, text, said = export("-o", name, "--force")
+def test_a_file_that_cannot_be_written(export: Export) -> None:
+    """A folder that is not there is one sentence and exit 1."""
+    code, text, said = export("-o", "missing/new.py")
     assert (code, text) == (1, "")
-    assert said.startswith(f"Error: {name} cannot be written: ")
+    assert said.startswith("missing/new.py cannot be written: ")
     assert said.count("\n") == 1
+
+
+def test_a_folder_is_no_file(export: Export, emulator: Emulator) -> None:
+    """A folder in place of the file is told before anything is asked, without advice to force it."""
+    code, _, said = export("-o", ".")
+    assert code == 1
+    assert "File '.' is a directory" in said
+    assert "--force" not in said
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("arguments", [["-o", "lines.csv"], ["-o", "lines"], ["-o", "lines.txt", "--format", "yaml"]])
+def test_a_name_that_nobody_would_read(export: Export, emulator: Emulator, arguments: list[str]) -> None:
+    """A program has to end in .py and a roster in .yaml or .yml; anything else is refused before anything is asked."""
+    code, text, said = export(*arguments)
+    assert (code, text) == (1, "")
+    assert f"{arguments[1]} is no name for " in said
+    assert emulator.requests == []
+    assert list(Path().iterdir()) == []
+
+
+def test_no_lines_replace_no_file(export: Export, emulator: Emulator) -> None:
+    """A key that sees no lines, most often the wrong one, empties no roster, not even with --force."""
+    export("-o", "lines.yaml")
+    before = Path("lines.yaml").read_text()
+    for line in emulator.phone_numbers:
+        emulator.remove_number(line.id)
+    code, text, said = export("-o", "lines.yaml", "--force")
+    assert (code, text) == (1, "")
+    assert said == "lines.yaml exists and was left as it is: this key sees no lines at all.\n"
+    assert Path("lines.yaml").read_text() == before
 
 
 def test_a_failed_export_writes_no_file(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:

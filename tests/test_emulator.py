@@ -806,3 +806,11 @@ def _wait_for(condition: Any) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition did not come true within 2 s"
         time.sleep(0.005)
+
+
+def test_a_fault_by_its_name(emulator: Emulator, caller: Caller) -> None:
+    """`fail` takes the names of `--fault` too, and refuses one that is none."""
+    emulator.fail("503")
+    assert caller.list()[0] == 503
+    with pytest.raises(ValueError, match="'bogus' is no fault; there are"):
+        emulator.fail("bogus")

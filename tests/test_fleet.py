@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -135,15 +135,18 @@ def test_every_problem_is_told_at_once_and_names_its_line(fleet: FleetLifecycle,
     ],
 )
 def test_arguments_that_cannot_be_right(fleet: FleetLifecycle, news: Fleet, message: str) -> None:
-    """Each argument of the wrong kind is named."""
+    """Each argument of the wrong kind is named, and what is wrong with lines besides."""
     assert problems(fleet, news) == [message]
+    if isinstance(news.forwardings, dict):
+        assert len(problems(fleet, replace(news, forwardings={"office": OFFICE}))) == 2
 
 
 def test_one_line_under_two_names(fleet: FleetLifecycle, world: World) -> None:
-    """A line that stands in the map by its number and by its id is refused at preview."""
+    """A line that stands in the map by its number and by its id is refused at preview, in whichever order."""
     line = world.lines[0]
-    (found,) = problems(fleet, Fleet({line.phone_number: OFFICE, line.id: OFFICE}))
-    assert f"Line {line.id} is declared by another resource of this program too" in found
+    for names in ((line.phone_number, line.id), (line.id, line.phone_number)):
+        (found,) = problems(fleet, Fleet(dict.fromkeys(names, OFFICE)))
+        assert found.startswith(f"{line.id}: forwardings names this line by its number, {line.phone_number}, too")
 
 
 def test_an_unchanged_fleet_costs_no_request(fleet: FleetLifecycle, world: World) -> None:

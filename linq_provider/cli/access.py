@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from linq_provider.cli.check import Check, Mark
-from linq_provider.cli.lines import list_lines
+from linq_provider.cli.lines import KEY_MEND, list_lines
 from linq_provider.cli.stack import stack_config, values
-from linq_provider.config import DEFAULT_BASE_URL, LOOPBACK_HOSTS, Settings
+from linq_provider.config import DEFAULT_BASE_URL, KEYS, LOOPBACK_HOSTS, Settings
 from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError, plain
 
 SECONDS = 15.0  # for the one call; who runs the doctor waits for it
@@ -26,6 +26,7 @@ def access_checks(stack: str | None) -> Iterator[Check]:
         config = {} if stack is None else stack_config(stack)
         if stack is not None:
             yield _stack_key(stack, config.get("linq:apiKey"))
+            yield from _stack_settings(config)
         settings = Settings.load(values(config))
     except LinqError as error:
         yield _failed("configuration", error)
@@ -50,6 +51,13 @@ def _stack_key(stack: str, key: Mapping[str, Any] | None) -> Check:
     return Check(name, Mark.OK, f"secret in stack {stack}")
 
 
+def _stack_settings(config: Mapping[str, Any]) -> Iterator[Check]:
+    unknown = sorted(key for key in config if key.startswith("linq:") and key not in KEYS)
+    if unknown:
+        mend = "Mend the name, or take it out with `pulumi config rm`: nobody reads it."
+        yield Check("settings of the stack", Mark.WARNING, f"no such setting: {', '.join(unknown)}", mend)
+
+
 def _override() -> Check:
     if "LINQ_API_KEY_OVERRIDE" in os.environ:
         return Check(
@@ -59,10 +67,8 @@ def _override() -> Check:
 
 
 def _key(settings: Settings) -> Check:
-    try:
-        settings.require_api_key()
-    except LinqError as error:
-        return _failed("key", error)
+    if settings.api_key is None:
+        return Check("key", Mark.FAILS, "No Linq API key is configured.", KEY_MEND)
     return Check("key", Mark.OK, f"well-formed, from {settings.api_key_source}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 from typing import Any, NoReturn
 
@@ -43,17 +44,20 @@ class Commands(click.Group):
         except click.UsageError as error:
             click.echo(_usage(error), err=True)
         except click.ClickException as error:
-            error.show()
+            click.echo(error.format_message(), err=True)
         except click.Abort:
             click.echo("Interrupted.", err=True)
         except LinqError as error:
             click.echo(str(error), err=True)
+        except OSError as error:  # a full disk behind `>`
+            click.echo(f"The output cannot be written: {error.strerror or error}.", err=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit
         sys.exit(1)
 
 
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "linq-provider"
-    return f"{error.format_message()} See `{command} --help`."
+    return f"{error.format_message().rstrip('.')}. See `{command} --help`."
 
 
 @click.pass_context
@@ -68,5 +72,6 @@ commands: Commands = Commands(
     commands=[numbers, export, drift, doctor, emulator],
     callback=_help_without_command,
     invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 click.version_option(__version__, prog_name="linq-provider")(commands)

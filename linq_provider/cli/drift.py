@@ -103,4 +103,5 @@ def _print(found: Difference) -> None:
         lines = "line is" if found.declared == 1 else "lines are"
         changes = len(found.changes)
         differ = "none differs" if not changes else f"{changes:,} differs" if changes == 1 else f"{changes:,} differ"
-        click.echo(f"{found.declared:,} {lines} declared, {differ}.")
+        mend = " `pulumi up --refresh` writes what is declared." if changes else ""
+        click.echo(f"{found.declared:,} {lines} declared, {differ}.{mend}")

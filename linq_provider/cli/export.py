@@ -16,6 +16,7 @@ from linq_provider.cli.program_text import program_text
 from linq_provider.cli.roster_text import roster_text
 from linq_provider.cli.stack import load_settings, stack_option
 
+SUFFIXES = {"python": (".py",), "yaml": (".yaml", ".yml")}
 ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
 
 
@@ -27,7 +28,12 @@ ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls 
     help="A Pulumi program, or a roster. Default: yaml where FILE ends in .yaml or .yml, else python.",
 )
 @click.option(
-    "-o", "--output", "file", type=click.Path(path_type=Path), metavar="FILE", help="Write here, not to stdout."
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write here, not to stdout.",
 )
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @stack_option
@@ -42,16 +48,18 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
     as it is stands there as a comment that says why.
     """
     file = None if file == Path("-") else file
+    kind = kind or _kind_of(file)
+    if file is not None:
+        _refuse_suffix(file, kind)
     if file is not None and not force:
         _refuse_existing(file)
     account = exported(list_lines(load_settings(stack)))
-    if (kind or _kind_of(file)) == "yaml":
-        text = roster_text(account, file=file.name if file else ROSTER_NAME)
-    else:
-        text = program_text(account)
+    text = roster_text(account, file=file.name if file else ROSTER_NAME) if kind == "yaml" else program_text(account)
     if file is None:
         click.echo(text, nl=False)
     else:
+        if not (account.lines or account.left_out) and os.path.lexists(file):
+            raise click.ClickException(f"{file} exists and was left as it is: this key sees no lines at all.")
         _write(file, text, force=force)
     if account.left_out:
         count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
@@ -61,7 +69,13 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
 
 
 def _kind_of(file: Path | None) -> str:
-    return "yaml" if file is not None and file.suffix.lower() in (".yaml", ".yml") else "python"
+    return "yaml" if file is not None and file.suffix.lower() in SUFFIXES["yaml"] else "python"
+
+
+def _refuse_suffix(file: Path, kind: str) -> None:
+    """A program or roster under another name would be of no use: neither Python nor `load_roster` would take it."""
+    if file.suffix.lower() not in SUFFIXES[kind]:
+        raise click.UsageError(f"{file} is no name for {kind}: it must end in {' or '.join(SUFFIXES[kind])}.")
 
 
 def _refuse_existing(file: Path) -> None:

@@ -6,9 +6,12 @@ from typing import TYPE_CHECKING
 
 from linq_provider.cli.output import working
 from linq_provider.config import Settings
+from linq_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from linq_provider.answers import PhoneNumber
+
+KEY_MEND = "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
 
 
 def list_lines(settings: Settings) -> list[PhoneNumber]:
@@ -17,6 +20,8 @@ def list_lines(settings: Settings) -> list[PhoneNumber]:
     Raises:
         LinqError: see `linq_provider.errors`.
     """
+    if settings.api_key is None:
+        raise ConfigurationError("No Linq API key is configured.", next_step=KEY_MEND)
     from linq_provider.client import LinqClient
 
     with working("Asking Linq for the lines"):

@@ -19,6 +19,8 @@ def numbers(*, as_json: bool, stack: str | None) -> None:
     phone number, where it forwards, id and type, separated by tabs; --json prints an array.
     """
     lines = list_lines(load_settings(stack))
+    if not lines:
+        click.echo("This key sees no lines at all; is it the right account?", err=True)
     if as_json:
         fields = ("id", "phone_number", "forwarding_number", "line_type")
         print_json([{name: getattr(line, name) for name in fields} for line in lines])

@@ -54,6 +54,8 @@ def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.text import Text
 
     table = Table(*header)
+    for column in table.columns:
+        column.overflow = "fold"  # half an id cannot be copied
     for row in rows:
         # Text: a value in square brackets is no markup.
         table.add_row(*(Text(cell) for cell in row))

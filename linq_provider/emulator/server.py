@@ -158,13 +158,17 @@ class Emulator:
 
     def fail(
         self,
-        fault: Fault,
+        fault: Fault | str,
         *,
         times: int | None = 1,
         method: str | None = None,
         path_contains: str | None = None,
     ) -> None:
-        """The next `times` matching requests get the fault (None: every one, until `clear_faults()`)."""
+        """The next `times` matching requests get the fault (None: every one, until `clear_faults()`).
+
+        A fault may be given by its name, as for `--fault`; ValueError for an unknown one.
+        """
+        fault = Fault.parse(fault) if isinstance(fault, str) else fault
         self._service.faults.add(fault, times=times, method=method, path_contains=path_contains)
 
     def fail_randomly(self, rate: float, faults: Iterable[Fault], seed: int = 0) -> None:
