@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -53,6 +54,7 @@ class Account:
         self._snapshot: _Snapshot | None = None
         self._writes: dict[str, tuple[float, PhoneNumber]] = {}
         self._failure: tuple[float, LinqError] | None = None
+        self._doubted_at = -math.inf
 
     def find(self, identity: str) -> PhoneNumber | None:
         """The line, or None where a list not older than `FRESH` seconds does not hold it.
@@ -85,13 +87,23 @@ class Account:
         """The line as last seen, however long ago, without a request; None where it was never seen."""
         return self._snapshot.find(identity) if self._snapshot is not None else None
 
+    def names(self, identity: str) -> tuple[str, ...]:
+        """Every name of a line, as far as is known; the given one first."""
+        line = self.known(identity)
+        return (identity, line.id, line.phone_number) if line else (identity,)
+
     def set_forwarding_number(self, line: PhoneNumber, forwarding_number: str) -> PhoneNumber:
         """Write a line's forwarding and remember what the API confirmed.
 
         Raises:
             LinqError: the write failed, or its outcome is unknown.
         """
-        written = self._client.set_forwarding_number(line.id, forwarding_number)
+        try:
+            written = self._client.set_forwarding_number(line.id, forwarding_number)
+        except LinqError as error:
+            if error.may_be_applied:  # the list from before it may be wrong about the line
+                self._doubted_at = self._clock()
+            raise
         with self._changing:
             self._writes[written.id] = (self._clock(), written)
             if self._snapshot is not None:
@@ -101,7 +113,7 @@ class Account:
     def _fresh(self) -> _Snapshot:
         with self._listing:
             now = self._clock()
-            if self._snapshot is not None and now - self._snapshot.taken_at < FRESH:
+            if self._snapshot is not None and self._snapshot.taken_at > max(now - FRESH, self._doubted_at):
                 return self._snapshot
             if self._failure is not None and now - self._failure[0] < FAILURE_SHARED:
                 raise self._failure[1]

@@ -107,7 +107,8 @@ class LinqClient:
                 line = self._look(phone_number_id, min(self._clock() + self._reserve, deadline))
                 if line is not None and line.forwarding_number == forwarding_number:
                     return line
-                error.next_step = MAY_BE_APPLIED if in_doubt else error.next_step
+                if in_doubt:
+                    error.may_be_applied, error.next_step = True, MAY_BE_APPLIED
                 if attempt == CONFLICT_ATTEMPTS or not isinstance(error, ConflictError):
                     raise
         raise AssertionError("the last attempt returns or raises")

@@ -7,7 +7,7 @@ without alias is therefore a create followed by a delete of the same line, which
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from linq_provider.errors import RefusedError
@@ -22,15 +22,22 @@ class Declarations:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._forwarding: dict[str, str | None] = {}
+        self._kept: set[str] = set()
         self._held: set[str] = set()
         self._taken: set[str] = set()
+        self._written: set[str] = set()
         self._changing: dict[str, str] = {}
         self._clears: dict[str, threading.Event] = {}
 
-    def declare(self, identity: str, forwarding_number: str | None) -> None:
-        """The program declares this line; None for a number that is not known yet."""
+    def declare(self, identity: str, forwarding_number: str | None, *, keeps: bool = False) -> None:
+        """The program declares this line; None for a number that is not known yet.
+
+        `keeps`: for a resource that has the line in the state already.
+        """
         with self._lock:
             self._forwarding[identity] = forwarding_number
+            if keeps:
+                self._kept.add(identity)
 
     def declares(self, *identities: str) -> bool:
         """Whether the program declares a line under any of its names."""
@@ -42,12 +49,32 @@ class Declarations:
         with self._lock:
             return next((self._forwarding[i] for i in identities if i in self._forwarding), None)
 
-    def hold(self, *identities: str) -> None:
-        """A resource kept, created or updated this line, given under the names that are known, in this run."""
+    def keeps(self, identity: str) -> bool:
+        """Whether a resource that the program still has keeps this line, named as it names it."""
         with self._lock:
-            self._held.update(identities)
-            for identity in identities:
-                self._changing.pop(identity, None)
+            return identity in self._kept
+
+    def hold(self, *identities: str) -> None:
+        """A resource that does not change holds this line, given under the names that are known.
+
+        Raises:
+            RefusedError: another resource took it in this run, before this one was known to be there.
+        """
+        with self._lock:
+            if (self._taken | self._written).intersection(identities):
+                raise _second_owner(identities[0])
+            self._hold(identities)
+
+    def release(self, *identities: str) -> None:
+        """Whoever took this line in this run failed as a whole, and may try again."""
+        with self._lock:
+            self._held.difference_update(identities)
+            self._written.difference_update(identities)
+
+    def _hold(self, identities: Iterable[str]) -> None:
+        self._held.update(identities)
+        for identity in identities:
+            self._changing.pop(identity, None)
 
     def change(self, identity: str, recorded: str) -> None:
         """A resource is about to change this line, from the number that the state records."""
@@ -91,14 +118,20 @@ class Declarations:
             over.wait()
         with self._lock:
             if (self._held | self._taken).intersection(identities):
-                raise RefusedError(
-                    f"Line {identities[0]} is declared by another resource of this program too.",
-                    next_step="Remove one of the two; which one's number would win is not defined.",
-                )
+                raise _second_owner(identities[0])
             self._taken.update(identities)
         try:
             yield
-            self.hold(*identities)
+            with self._lock:
+                self._hold(identities)
+                self._written.update(identities)
         finally:
             with self._lock:
                 self._taken.difference_update(identities)
+
+
+def _second_owner(line: str) -> RefusedError:
+    return RefusedError(
+        f"Line {line} is declared by another resource of this program too.",
+        next_step="Remove one of the two; which one's number would win is not defined.",
+    )

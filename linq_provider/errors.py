@@ -60,7 +60,12 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 class LinqError(Exception):
-    """Anything that linq-provider raises."""
+    """Anything that linq-provider raises.
+
+    `may_be_applied` says that it ended a write which the API may have carried out all the same.
+    """
+
+    may_be_applied: bool = False
 
     def __init__(self, message: str, *, next_step: str = "") -> None:
         super().__init__(message)

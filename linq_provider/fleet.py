@@ -12,14 +12,14 @@ from functools import partial
 
 from linq_provider.account import Account
 from linq_provider.declarations import Declarations
+from linq_provider.e164 import is_uuid
 from linq_provider.errors import FleetError, LinqError, RefusedError
-from linq_provider.forwarding import Diff, Inputs, Outputs, Unknown
+from linq_provider.forwarding import Diff, Inputs, Outputs
 from linq_provider.forwardings import Fleet, validate_fleet, validate_lines
+from linq_provider.guards import refuse_many_clears
 from linq_provider.lifecycle import ForwardingLifecycle
 from linq_provider.together import Together
 
-FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
-FEW_PERCENT = 10  # or so many of a hundred
 SAID_LINES = 10  # how many lines one word to the user names
 
 
@@ -51,8 +51,11 @@ class FleetLifecycle:
         """
         if problems := validate_fleet(news):
             return news, [*problems, *validate_lines(news)]
-        changed = [line for line in news.lines if olds.inputs(line) != news.inputs(line)]
-        if (changed or olds.lines.keys() - news.lines.keys()) and self._live_check:
+        # An update settles every line, so one that changed by hand meanwhile counts, too.
+        changed = olds.lines.keys() != news.lines.keys() or any(
+            olds.inputs(line) != news.inputs(line) for line in news.lines
+        )
+        if changed and self._live_check:
             try:
                 self._look()
             except LinqError as error:
@@ -64,13 +67,14 @@ class FleetLifecycle:
                     f"{line}: forwardings names this line by its number, {number}, too; remove one of the two"
                 )
                 continue
-            _, found = single.check(self._inputs_before(olds, line), news.inputs(line))
+            _, found = single.check(self._inputs_before(olds, line), news.inputs(line), changed=changed)
             problems += [f"{line}: {problem}" for problem in found]
         try:
-            self._refuse_many_clears(olds, news)
+            refuse_many_clears(self._account, self._declarations, olds, news)
         except RefusedError as error:
             problems.append(str(error))
-        self._tell_taken_over(olds, news, changed)
+        if changed:
+            self._tell_taken_over(olds, news)
         return news, problems
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
@@ -79,11 +83,11 @@ class FleetLifecycle:
         changes = olds != news or cleared
         for line, recorded in olds.lines.items():
             # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
-            if line in news.lines and self._declarations.declares(line) and isinstance(recorded, str):
-                if changes:
-                    self._declarations.change(line, recorded)
-                else:
+            if line in news.lines and self._declarations.keeps(line) and isinstance(recorded, str):
+                if not changes:
                     self._declarations.hold(line)
+                elif recorded != news.lines[line]:
+                    self._declarations.change(line, recorded)
         return Diff(changes, cleared=cleared)
 
     def create(self, news: Fleet) -> Fleet:
@@ -104,7 +108,7 @@ class FleetLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         self._look()
-        self._refuse_many_clears(olds, news)
+        refuse_many_clears(self._account, self._declarations, olds, news)
         return self._bring(olds, news)
 
     def read(self, olds: Fleet) -> Fleet:
@@ -138,12 +142,17 @@ class FleetLifecycle:
 
     def _bring(self, olds: Fleet, news: Fleet) -> Fleet:
         if errors := self._reconcile(olds, news):
+            done = news.lines.keys() - errors.keys()
+            for line in done:
+                self._declarations.release(*self._account.names(line))
+            next_step = "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
+            added = [line for line in done if line not in olds.lines]
+            if added and olds.lines:
+                next_step += (
+                    f" If you go back instead, mend these new lines by hand, which no state has: {_some(added)}."
+                )
             lines = len(olds.lines.keys() | news.lines.keys())
-            raise FleetError(
-                f"{len(errors):,} of {lines:,} lines are not as declared",
-                errors,
-                next_step="Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
-            )
+            raise FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
         return news
 
     def _reconcile(self, olds: Fleet, news: Fleet) -> dict[str, LinqError]:
@@ -171,8 +180,10 @@ class FleetLifecycle:
         return single.update(Outputs(now.id, now.phone_number, recorded, inputs.declared_by), inputs)
 
     def _clear(self, single: ForwardingLifecycle, olds: Fleet, line: str) -> None:
-        now = self._account.require(line)
-        single.delete(Outputs(now.id, now.phone_number, olds.recorded(now) or "", ""))
+        now = self._account.find(line)
+        number, phone_number_id = (now.phone_number, now.id) if now else (line, line)
+        recorded = olds.recorded(now) if now else olds.lines[line]
+        single.delete(Outputs(phone_number_id, number, str(recorded or ""), ""))
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
         """The lines that were taken out and have to be cleared."""
@@ -183,10 +194,13 @@ class FleetLifecycle:
             self._notify(f'Left as they are (removed="keep"): {_some(removed)}.')
             return []
         live = {line: self._account.find(line) for line in removed}
-        if gone := [line for line, now in live.items() if now is None]:
-            self._notify(f"Not there any more, so there was nothing to clear: {_some(gone)}.")
-        forwarded = {line: now for line, now in live.items() if now is not None and now.forwarding_number}
-        return [line for line, now in forwarded.items() if news.recorded(now) is None]
+        if gone := [line for line, now in live.items() if now is None and not is_uuid(line)]:
+            self._notify(
+                f"This key sees them no more, so there was nothing to clear: {_some(gone)}. If they still exist under"
+                " another key, they keep their forwarding."
+            )
+        forwarded = [line for line, now in live.items() if now and now.forwarding_number and news.recorded(now) is None]
+        return forwarded + [line for line, now in live.items() if now is None and is_uuid(line)]
 
     def _look(self) -> None:
         """See to it that the account's lines are known: each error of the account is then told once."""
@@ -199,39 +213,12 @@ class FleetLifecycle:
 
     def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""
-        now = self._account.known(line)
-        names = (line, now.id, now.phone_number) if now else (line,)
-        return next((olds.inputs(name) for name in names if name in olds.lines), Inputs())
+        return next((olds.inputs(name) for name in self._account.names(line) if name in olds.lines), Inputs())
 
-    def _refuse_many_clears(self, olds: Fleet, news: Fleet) -> None:
-        """An emptied roster must not silence everybody.
-
-        Raises:
-            RefusedError: more lines would be cleared than `allow_clearing` allows.
-        """
-        allow = news.allow_clearing
-        if isinstance(allow, Unknown) or Unknown.UNKNOWN in (news.forwardings, news.removed):
-            return
-        cleared = sum(bool(number) and self._would_clear(line, news) for line, number in olds.lines.items())
-        allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
-        if cleared > allowed:
-            raise RefusedError(
-                f"This would clear {cleared:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",
-                next_step=f"If it is meant, set allow_clearing={cleared}; if not, look where the map comes from.",
-            )
-
-    def _would_clear(self, line: str, news: Fleet) -> bool:
-        now = self._account.known(line)
-        names = (now.id, now.phone_number) if now else (line,)
-        declared = [news.lines[name] for name in names if name in news.lines]
-        if declared:
-            return declared[0] == ""
-        return news.removed != "keep" and not self._declarations.declares(*names)
-
-    def _tell_taken_over(self, olds: Fleet, news: Fleet, changed: list[str]) -> None:
+    def _tell_taken_over(self, olds: Fleet, news: Fleet) -> None:
         """At preview: which lines `overwrite` takes from somebody else."""
         taken = []
-        for line in filter(news.may_overwrite, changed):
+        for line in filter(news.may_overwrite, news.lines):
             now = self._account.known(line)
             if now and now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
                 taken.append(f"{line} (now {now.forwarding_number})")

@@ -1,4 +1,4 @@
-"""What may not be written: somebody else's number, a line under two names, a loop."""
+"""What may not be written: somebody else's number, a line under two names, a loop, many clears at once."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ from linq_provider.account import Account
 from linq_provider.answers import PhoneNumber
 from linq_provider.declarations import Declarations
 from linq_provider.errors import RefusedError
+from linq_provider.forwarding import Unknown
+from linq_provider.forwardings import Fleet
+
+FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
+FEW_PERCENT = 10  # or so many of a hundred
 
 
 def refuse_somebody_elses(line: PhoneNumber, declared: str, *, overwrite: bool, recorded: str | None) -> None:
@@ -66,3 +71,32 @@ def refuse_loop(account: Account, declarations: Declarations, identity: str, for
         seen.add(step)
         line = account.known(step)
         step = declarations.forwarding_of(step, *([line.id] if line else []))
+
+
+def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
+    """An emptied roster must not silence everybody.
+
+    Raises:
+        RefusedError: more lines would be cleared than `allow_clearing` allows.
+    """
+    allow = news.allow_clearing
+    if isinstance(allow, Unknown) or Unknown.UNKNOWN in (news.forwardings, news.removed):
+        return
+    clears = [line for line, number in olds.lines.items() if number and _clears(account, declarations, line, news)]
+    # A line that was never seen may be there under its other name.
+    unseen = sum(account.known(line) is None for line in clears)
+    count = len(clears) - min(unseen, len(news.lines.keys() - olds.lines.keys()))
+    allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
+    if count > allowed:
+        raise RefusedError(
+            f"This would clear {count:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",
+            next_step=f"If it is meant, set allow_clearing={count}; if not, look where the map comes from.",
+        )
+
+
+def _clears(account: Account, declarations: Declarations, line: str, news: Fleet) -> bool:
+    names = account.names(line)
+    declared = [news.lines[name] for name in names if name in news.lines]
+    if declared:
+        return declared[0] == ""
+    return news.removed != "keep" and not declarations.declares(*names)

@@ -38,21 +38,20 @@ class ForwardingLifecycle:
         self._live_check = live_check
         self._notify = notify
 
-    def check(self, olds: Inputs, news: Inputs) -> tuple[Inputs, list[str]]:
+    def check(self, olds: Inputs, news: Inputs, *, changed: bool | None = None) -> tuple[Inputs, list[str]]:
         """The inputs to record, and everything that stands against them; `olds` is empty for a new resource.
 
-        Unchanged inputs cost no request. At preview this is what refuses a wrong key, an unknown line, and a
-        line that somebody else points elsewhere.
+        Unchanged inputs cost no request, unless they are part of something that `changed`. At preview this is what
+        refuses a wrong key, an unknown line, and a line that somebody else points elsewhere.
         """
         if problems := validate(news):
             return news, problems
         if isinstance(news.phone_number_id, str):
             news = replace(news, phone_number_id=news.phone_number_id.lower())
         if isinstance(news.identity, str):
-            known = news.forwarding_number if isinstance(news.forwarding_number, str) else None
-            self._declarations.declare(news.identity, known)
+            self._declare(olds, news, news.identity)
         try:
-            self._look(olds, news)
+            self._look(olds, news, changed=olds != news if changed is None else changed)
         except LinqError as error:
             return news, [str(error)]
         return news, []
@@ -63,8 +62,8 @@ class ForwardingLifecycle:
             return Diff(True, (news.declared_by,))
         cleared = self._declarations.cleared(olds.phone_number_id, olds.phone_number)
         changes = olds.inputs != news or cleared
-        # Where refresh asks, nothing was checked: a resource that the program no longer has must not hold its line.
-        if self._declarations.declares(olds.phone_number_id, olds.phone_number):
+        # Where refresh asks, nothing was checked, or it is an old self that is compared: that must not hold its line.
+        if self._declarations.keeps(_text(news.identity)):
             if changes:
                 self._declarations.change(olds.phone_number_id, olds.forwarding_number)
             else:
@@ -141,7 +140,15 @@ class ForwardingLifecycle:
                 f"Line {line.id} was cleared; it had been forwarded outside Pulumi to {line.forwarding_number}."
             )
 
-    def _look(self, olds: Inputs, news: Inputs) -> None:
+    def _declare(self, olds: Inputs, news: Inputs, identity: str) -> None:
+        number, recorded = news.forwarding_number, olds.forwarding_number
+        keeps = olds.identity == identity
+        self._declarations.declare(identity, number if isinstance(number, str) else None, keeps=keeps)
+        # Here and in `diff`, because the engine compares nothing where a replacement is forced.
+        if keeps and isinstance(recorded, str) and number != recorded:
+            self._declarations.change(identity, recorded)
+
+    def _look(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
         """Compare a new or changed declaration with the account, as far as it is known.
 
         Raises:
@@ -150,7 +157,7 @@ class ForwardingLifecycle:
         identity, number = news.identity, news.forwarding_number
         if isinstance(identity, Unknown) or isinstance(number, Unknown):
             return
-        if olds != news and self._live_check:
+        if changed and self._live_check:
             line = self._account.require(_text(identity))
             same = isinstance(olds.identity, str) and self._account.known(olds.identity) == line
             recorded = (
@@ -167,6 +174,7 @@ class ForwardingLifecycle:
             if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
                 recorded = ""
             number = _text(news.forwarding_number)
+            refuse_loop(self._account, self._declarations, line.id, number)
             refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)
             if line.forwarding_number != number:
                 replaced = line.forwarding_number

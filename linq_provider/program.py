@@ -152,7 +152,8 @@ def declare_once(
     run = pulumi.runtime.settings.get_monitor() or pulumi.runtime.settings._get_rpc_manager()
     declared = _declared.setdefault(run, weakref.WeakValueDictionary())
     parent = opts.parent if opts is not None else None
-    resource._linq_declared_as = (getattr(parent, "_name", None), resource_name)  # type: ignore[attr-defined]
+    within = (getattr(parent, "_type", None), getattr(parent, "_name", None))
+    resource._linq_declared_as = (type(resource), within, resource_name)  # type: ignore[attr-defined]
     for line in (line.lower() for line in lines if isinstance(line, str)):
         if line in declared:
             gc.collect()  # without a stack, resources of an earlier test may only wait for collection
@@ -160,7 +161,7 @@ def declare_once(
         # The same name again is the program of another unit test; in one run the engine refuses it.
         if earlier._linq_declared_as != resource._linq_declared_as:  # type: ignore[attr-defined]
             raise ProgramError(
-                f"'{earlier._linq_declared_as[1]}' and '{resource_name}' declare the same line.",
+                f"'{earlier._linq_declared_as[-1]}' and '{resource_name}' declare the same line.",
                 next_step="Keep one of them: which one's number would win is not defined.",
             )
         declared[line] = resource

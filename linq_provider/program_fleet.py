@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import wraps
+from inspect import isawaitable
 from os import PathLike
 from typing import Any
 
 import pulumi
 import pulumi.dynamic
+from pulumi.output import Unknown
 
 from linq_provider import roster
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
@@ -126,6 +128,7 @@ def _prepared(forwardings: Any) -> Any:
     With False for None, which Pulumi leaves out of a map: the line would be cleared for it. With each phone_number_id
     in lower case, as the API writes it: Pulumi keeps a value secret under the name that the program gave it.
     """
+    forwardings = _awaited(forwardings)
     if isinstance(forwardings, pulumi.Output):
         return forwardings.apply(_prepared)
     if not isinstance(forwardings, Mapping):
@@ -146,16 +149,29 @@ def _prepared(forwardings: Any) -> Any:
 
 
 def _lines_or_bool(overwrite: Any) -> Any:
+    overwrite = _awaited(overwrite)
+    if isinstance(overwrite, pulumi.Output):
+        return overwrite.apply(_lines_or_bool)
     if isinstance(overwrite, Sequence) and not isinstance(overwrite, str):
         return [_lower(line) for line in overwrite]
     return None if overwrite is False else overwrite
 
 
 def _lower(line: Any) -> Any:
+    line = _awaited(line)
+    if isinstance(line, pulumi.Output):
+        return line.apply(_lower)
     return line.lower() if isinstance(line, str) else line
 
 
 def _false_for_none(number: Any) -> Any:
+    number = _awaited(number)
     if isinstance(number, pulumi.Output):
-        return number.apply(_false_for_none)
-    return False if number is None else number
+        # What a run still does not know will never be known, because its resource failed; Pulumi would leave it out.
+        return number.apply(_false_for_none, run_with_unknowns=not pulumi.runtime.is_dry_run())
+    return False if number is None or isinstance(number, Unknown) else number
+
+
+def _awaited(value: Any) -> Any:
+    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too."""
+    return pulumi.Output.from_input(value) if isawaitable(value) else value

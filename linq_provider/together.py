@@ -57,9 +57,12 @@ class Together:
         def tell() -> None:
             before = self._retries()
             while not over.wait(self._tell_every):
-                done = sum(future.done() for future in under_way)
-                retried = self._retries() - before
-                self._notify(f"{done:,} of {len(under_way):,} lines written, {retried:,} retried.")
+                ended = [future.exception() for future in under_way if future.done()]
+                failed = len(ended) - ended.count(None)
+                said = (
+                    f"{ended.count(None):,} of {len(under_way):,} lines written, {self._retries() - before:,} retried"
+                )
+                self._notify(f"{said}, {failed:,} failed." if failed else f"{said}.")
 
         teller = threading.Thread(target=tell, name="linq-fleet-progress", daemon=True)
         teller.start()

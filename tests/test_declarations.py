@@ -92,3 +92,32 @@ def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
     assert declarations.recorded(SALES) == OFFICE
     declarations.hold(SALES)
     assert declarations.recorded(SALES) is None
+
+
+def test_who_comes_late_is_told_of_the_second_owner() -> None:
+    """A resource that does not change, on a line that another one took in this run, does not pass in silence."""
+    declarations = Declarations()
+    with declarations.taking(SALES, SALES_NUMBER), pytest.raises(RefusedError, match="declared by another resource"):
+        declarations.hold(SALES_NUMBER)
+    with pytest.raises(RefusedError, match="declared by another resource"):
+        declarations.hold(SALES)
+
+
+def test_a_released_line_can_be_taken_again() -> None:
+    """What was taken by somebody who failed as a whole is free for the next attempt, and for nobody's silence."""
+    declarations = Declarations()
+    with declarations.taking(SALES, SALES_NUMBER):
+        pass
+    declarations.release(SALES, SALES_NUMBER)
+    with declarations.taking(SALES, SALES_NUMBER):
+        pass
+
+
+def test_keeping_a_line_takes_the_state() -> None:
+    """Only a resource that has the line in the state keeps it; who newly declares it does not."""
+    declarations = Declarations()
+    declarations.declare(SALES, OFFICE)
+    assert not declarations.keeps(SALES)
+    declarations.declare(SALES, OFFICE, keeps=True)
+    declarations.declare(SALES, OFFICE)
+    assert declarations.keeps(SALES)

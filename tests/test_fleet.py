@@ -353,7 +353,10 @@ def test_a_line_taken_out_that_is_gone_or_clear_is_no_error(fleet: FleetLifecycl
     world.emulator.remove_number(world.id(lines[0]))
     fleet.update(everyone(lines), everyone(lines[2:]))
     assert world.writes() == {}
-    assert world.said == [f"Not there any more, so there was nothing to clear: {lines[0]}."]
+    assert world.said == [
+        f"This key sees them no more, so there was nothing to clear: {lines[0]}. If they still exist under another key,"
+        " they keep their forwarding."
+    ]
 
 
 @pytest.mark.parametrize(
@@ -490,6 +493,7 @@ def test_a_line_has_one_owner(world: World) -> None:
         process.fleet.create(everyone([a, b]))
     assert list(failure.value.errors) == [a]
     assert "is declared by another resource of this program too" in str(failure.value)
+    process.fleet.create(everyone([b]))
     with pytest.raises(RefusedError, match="is declared by another resource of this program too"):
         process.single.create(one(b))
 
@@ -620,3 +624,94 @@ def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
             account.set_forwarding_number(account.require(line), "")
         assert creation.result(10).forwarding_number == OFFICE
     assert world.live(1) == [OFFICE]
+
+
+# What only shows when several attempts, or several resources, come together
+
+
+def failing(world: World, *lines: str) -> None:
+    """Make each write of these lines fail once."""
+    for line in lines:
+        world.emulator.fail(Fault.server_error(), method="PUT", path_contains=world.id(line))
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["create", "update"])
+def test_a_fleet_that_failed_may_try_again(world: World, known: bool) -> None:
+    """The engine may repeat a failed verb in the same process: the lines that were written are not another's."""
+    lines = world.numbers(4)
+    olds = everyone(lines[:1]) if known else NEW
+    if known:
+        world.process().fleet.create(olds)
+    process = world.process()
+    process.fleet.check(olds, everyone(lines))
+
+    def attempt() -> Fleet:
+        return process.fleet.update(olds, everyone(lines)) if known else process.fleet.create(everyone(lines))
+
+    failing(world, lines[2])
+    with pytest.raises(FleetError) as failure:
+        attempt()
+    assert list(failure.value.errors) == [lines[2]]
+    assert attempt() == everyone(lines)
+    assert world.live(4) == [OFFICE] * 4
+
+
+def test_what_no_state_has_is_named(world: World) -> None:
+    """Lines that a failed update added and wrote are named: a program that goes back would leave them so."""
+    a, b, c = world.numbers(3)
+    world.process().fleet.create(everyone([a]))
+    process = world.process()
+    failing(world, c)
+    with pytest.raises(FleetError) as failure:
+        process.fleet.update(everyone([a]), everyone([a, b, c]))
+    assert str(failure.value).endswith(f"mend these new lines by hand, which no state has: {b}.")
+
+
+def test_a_newcomer_does_not_write_over_a_fleet_that_changes(world: World) -> None:
+    """A fleet that changes one line lends the recorded numbers of its others to nobody."""
+    a, b = world.numbers(2)
+    world.process().fleet.create(everyone([a, b]))
+    process = world.process()
+    process.fleet.check(everyone([a, b]), Fleet({a: DESK, b: OFFICE}))
+    process.fleet.diff(everyone([a, b]), Fleet({a: DESK, b: OFFICE}))
+    with pytest.raises(RefusedError, match="already forwards to"):
+        process.single.create(one(b, DESK))
+    assert world.live(2) == [OFFICE, OFFICE]
+
+
+def test_a_hand_edit_of_another_line_is_told_at_preview(world: World) -> None:
+    """An update settles every line of a fleet, so its preview looks at those that do not change, too."""
+    a, b = world.numbers(2)
+    world.process().fleet.create(everyone([a, b]))
+    world.set(b, ELSEWHERE)
+    news = Fleet({a: DESK, b: OFFICE})
+    (found,) = problems(world.process().fleet, news, everyone([a, b]))
+    assert found.startswith(f"{b}: ")
+    assert f"was changed outside Pulumi to {ELSEWHERE}" in found
+    world.said.clear()
+    taking = replace(news, overwrite=True)
+    assert problems(world.process().fleet, taking, replace(everyone([a, b]), overwrite=True)) == []
+    assert f"Because of overwrite, these are taken over: {b} (now {ELSEWHERE})." in world.said
+
+
+def test_names_that_cannot_be_looked_up_are_no_clears(world: World) -> None:
+    """Without a live check, a map that names its lines by id instead of number is not taken for an emptied one."""
+    lines = world.numbers(20)
+    ids = [world.id(line) for line in lines]
+    process = world.process(live_check=False)
+    assert problems(process.fleet, everyone(ids), everyone(lines)) == []
+    (found,) = problems(process.fleet, everyone([*lines[:2], ids[2]]), everyone(lines))
+    assert found.startswith("This would clear 17 of 20 lines")
+
+
+def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:
+    """A list that lacks a line says nothing of a line that is named by id: it is cleared, and 404 is done."""
+    a, b, c = world.numbers(3)
+    ids = everyone([world.id(line) for line in (a, b, c)])
+    world.process().fleet.create(ids)
+    world.emulator.remove_number(c)
+    world.emulator.fail(Fault.parse("partial-list"), times=None)
+    world.process().fleet.delete(ids)
+    world.emulator.clear_faults()
+    assert world.live(2) == ["", ""]
+    assert any("is not there any more" in said for said in world.said)

@@ -891,3 +891,69 @@ def test_a_refusal_is_one_paragraph(world: World, failing: Callable[[ForwardingL
     assert len(str(refused.value)) <= 500
     assert "\n" not in str(refused.value)
     assert str(refused.value).endswith(refused.value.next_step)
+
+
+# What only shows when several resources, or several attempts, come together
+
+
+def test_a_write_in_doubt_makes_the_list_stale(world: World) -> None:
+    """Who adopts a line looks again where a clear of it may have been applied: the shared list may be wrong."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle = world.process()
+    lifecycle.read(SALES, recorded(OFFICE))
+    world.emulator.fail(Fault.reset_after_write(), times=None, method="PUT")
+    world.emulator.fail(Fault.server_error(), times=None, method="GET")
+    with pytest.raises(LinqError, match="may have been applied"):
+        lifecycle.delete(recorded(OFFICE))
+    world.emulator.clear_faults()
+    assert world.emulator.forwarding(SALES) == ""
+    assert problems(lifecycle, declared(OFFICE)) == []
+    lifecycle.create(declared(OFFICE))
+    assert world.emulator.forwarding(SALES) == OFFICE
+
+
+def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
+    """A resource that does not change finds out where another one took its line before it was registered."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle = world.process()
+    newcomer = declared(DESK, line=SALES, overwrite=True)
+    assert problems(lifecycle, newcomer) == []
+    lifecycle.create(newcomer)
+    owner = recorded(OFFICE)
+    lifecycle.check(owner.inputs, owner.inputs)
+    with pytest.raises(RefusedError, match="declared by another resource"):
+        lifecycle.diff(owner, owner.inputs)
+
+
+@pytest.mark.parametrize("overwrite", [None, True])
+def test_a_forced_replacement_may_change_the_number(world: World, overwrite: bool | None) -> None:
+    """The engine compares nothing then, and checks twice: what is recorded counts for the new resource, too."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle = world.process()
+    news = declared(DESK, overwrite=overwrite)
+    assert problems(lifecycle, news, olds=declared(OFFICE)) == []
+    assert problems(lifecycle, news) == []
+    lifecycle.create(news)
+    assert world.writes() == [(SALES, DESK)]
+
+
+def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:
+    """With --run-program a resource that leaves its line is compared with its old self after the new owner's check."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle = world.process(live_check=False)
+    assert problems(lifecycle, declared(OFFICE, line=SALES)) == []
+    old = recorded(OFFICE)
+    lifecycle.check(old.inputs, declared(OFFICE, line=SUPPORT_NUMBER))
+    assert lifecycle.diff(old, old.inputs) == Diff(False)
+    lifecycle.create(declared(OFFICE, line=SALES))
+    assert world.writes() == []
+
+
+def test_a_loop_is_refused_where_nobody_looked_before(world: World) -> None:
+    """With linq:liveCheck false, too, no line is written that forwards to itself."""
+    lifecycle = world.process(live_check=False)
+    news = declared(SALES_NUMBER, line=SALES)
+    assert problems(lifecycle, news) == []
+    with pytest.raises(RefusedError, match="forwards to itself"):
+        lifecycle.create(news)
+    assert world.writes() == []

@@ -248,3 +248,52 @@ def test_the_whole_life(emulator: Emulator) -> None:
     assert (read.id, read.outs, read.inputs) == ("fleet", {"forwardings": {SALES_NUMBER: OFFICE}}, read.outs)
     provider.delete("fleet", second)
     assert emulator.forwarding(SALES) == ""
+
+
+def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
+    """None is not left out of a map that comes, or whose numbers come, from a coroutine."""
+
+    async def nothing() -> Any:
+        return None
+
+    async def whole() -> Any:
+        return {SALES.upper(): None, SUPPORT_NUMBER: OFFICE}
+
+    def program() -> None:
+        linq.PhoneNumberForwardings("numbers", forwardings={SALES_NUMBER: nothing(), SUPPORT_NUMBER: OFFICE})
+        linq.PhoneNumberForwardings("map", forwardings=whole())
+
+    run(program)
+    assert registered.inputs("numbers")["forwardings"] == {SALES_NUMBER: False, SUPPORT_NUMBER: OFFICE}
+    assert registered.inputs("map")["forwardings"] == {SALES: False, SUPPORT_NUMBER: OFFICE}
+
+
+@pytest.mark.parametrize(
+    "given", [pulumi.Output.from_input([SALES.upper()]), [pulumi.Output.from_input(SALES.upper())]]
+)
+def test_overwrite_as_an_output_is_in_lower_case(registered: Registered, given: Any) -> None:
+    """An id in capitals is found in the map, however it comes."""
+    run(lambda: linq.PhoneNumberForwardings("fleet", forwardings={SALES: OFFICE}, overwrite=given))
+    assert registered.inputs("fleet")["overwrite"] == [SALES]
+
+
+def test_two_kinds_of_one_name_are_two_owners(registered: Registered) -> None:
+    """A fleet and a single resource, or two in components of different types, do not pass for one because of a name."""
+
+    class Office(pulumi.ComponentResource):
+        def __init__(self, kind: str) -> None:
+            super().__init__(f"test:index:{kind}", "north")
+            opts = pulumi.ResourceOptions(parent=self)
+            linq.PhoneNumberForwarding("line", phone_number=SUPPORT_NUMBER, forwarding_number=OFFICE, opts=opts)
+
+    def support() -> None:
+        linq.PhoneNumberForwardings("support", forwardings={SALES_NUMBER: OFFICE})
+        linq.PhoneNumberForwarding("support", phone_number=SALES_NUMBER, forwarding_number=OFFICE)
+
+    def line() -> None:
+        kept = [Office("Desk"), Office("Lobby")]
+        assert kept
+
+    for program in (support, line):
+        with pytest.raises(ProgramError, match="declare the same line"):
+            run(program)

@@ -226,3 +226,43 @@ def test_ignore_changes_of_one_line(stack: Workspace, numbers: list[str]) -> Non
     stack.up()
     assert live(stack)[:3] == [OFFICE, DESK, DESK]
     stack.empty_preview()
+
+
+def test_a_value_that_never_comes_clears_nothing(stack: Workspace, numbers: list[str]) -> None:
+    """With --continue-on-error, numbers that hang on a failed resource stay in the map: what they name keeps ringing."""
+    kept = f'linq.PhoneNumberForwarding("old", phone_number="{numbers[0]}", forwarding_number="{OFFICE}")'
+    stack.program(f'{kept}\nlinq.PhoneNumberForwardings("fleet", forwardings={{"{numbers[2]}": "{OFFICE}"}})')
+    stack.up()
+    stack.emulator.clear_requests()
+    program = f"""
+        failing = linq.PhoneNumberForwarding("failing", phone_number="{numbers[1]}", forwarding_number="{OFFICE}")
+        late = failing.id.apply(lambda _: "{OFFICE}")
+        linq.PhoneNumberForwardings("fleet", forwardings={{"{numbers[0]}": late, "{numbers[2]}": late}})
+    """
+    stack.program(program)
+    stack.emulator.fail("500", times=None, method="PUT", path_contains=stack.emulator.phone_numbers[1].id)
+    failed = stack.up("--continue-on-error", fails=True, LINQ_MAX_RETRIES="0")
+    assert f"{numbers[0]}: forwarding_number is missing" in failed.output
+    assert live(stack)[:3] == [OFFICE, "", OFFICE]
+    stack.emulator.clear_faults()
+    stack.up()
+    assert live(stack)[:3] == [OFFICE, OFFICE, OFFICE]
+    assert "" not in written(stack).values()
+    stack.empty_preview()
+
+
+def test_the_engine_may_try_a_fleet_again(stack: Workspace, numbers: list[str]) -> None:
+    """An OnError hook repeats a create that failed in part: the second attempt writes the rest."""
+    stack.program(
+        f"""
+        again = pulumi.ErrorHook("again", lambda args: len(args.errors) < 3)
+        hooks = pulumi.ResourceHookBinding(on_error=[again])
+        lines = dict.fromkeys({numbers!r}, "{OFFICE}")
+        linq.PhoneNumberForwardings("fleet", forwardings=lines, opts=pulumi.ResourceOptions(hooks=hooks))
+        """
+    )
+    stack.emulator.fail("500", method="PUT")
+    stack.up(LINQ_MAX_RETRIES="0")
+    assert live(stack) == [OFFICE] * len(numbers)
+    assert [request.status for request in stack.emulator.requests if request.method == "PUT"].count(500) == 1
+    stack.empty_preview()

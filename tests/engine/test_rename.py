@@ -108,6 +108,31 @@ def test_swap_without_overwrite_is_refused_at_preview(stack: Workspace) -> None:
     assert stack.writes() == []
 
 
+def test_replacing_and_changing_at_once(stack: Workspace) -> None:
+    """`up --replace` together with another number: one write, and no refusal of the stack's own number."""
+    declared(stack, 'forward("x", phone_number=NA, forwarding_number=OFFICE)')
+    stack.program(named(stack, 'forward("x", phone_number=NA, forwarding_number=DESK)'))
+    stack.up("--replace", stack.state()["x"]["urn"])
+    assert [number for _, number in stack.writes()] == [DESK]
+    stack.empty_preview()
+
+
+def test_a_target_that_was_renamed(stack: Workspace) -> None:
+    """`up --target` of an old name alone clears the line, because the new one is not looked at; with both it rings on."""
+    program = 'forward("{}", phone_number=NA, forwarding_number=OFFICE)'
+    declared(stack, program.format("x"))
+    old = stack.state()["x"]["urn"]
+    stack.program(named(stack, program.format("z")))
+    stack.up("--target", old, "--target", old.removesuffix("x") + "z")
+    assert stack.writes() == []
+    stack.program(named(stack, program.format("x")))
+    stack.up("--target", old.removesuffix("x") + "z")
+    assert [number for _, number in stack.writes()] == [""]
+    stack.up()
+    assert stack.emulator.phone_numbers[0].forwarding_number == "+12025559999"
+    stack.empty_preview()
+
+
 def test_naming_the_line_by_its_id_instead(stack: Workspace) -> None:
     """From phone_number to phone_number_id of the same line: an update that writes nothing; refresh stays empty."""
     declared(stack, 'forward("x", phone_number=NA, forwarding_number=OFFICE)')
