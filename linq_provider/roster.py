@@ -137,7 +137,9 @@ def _yaml_rows(text: str) -> Iterator[tuple[_Cell, _Cell]]:
         if not isinstance(after := next(events), yaml.StreamEndEvent):
             _stop(_at(after), "a roster is one YAML document")
     except yaml.MarkedYAMLError as error:
-        _stop(_at(error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem)))
+        # A key without a colon is noticed only in the next line.
+        begun = error.context_mark if str(error.context).endswith("simple key") else None
+        _stop(_at(begun or error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem)))
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position].decode(errors="ignore").split("\n")
         _stop(_Cell(None, len(before), len(before[-1]) + 1), "YAML must not contain this character")
@@ -148,6 +150,8 @@ def _scalar(event: Any) -> _Cell:
     at = _at(_untagged(event))
     if not hasattr(event, "value"):
         _stop(at, f"{_MAPPING}, without lists or levels")
+    if event.end_mark.line > event.start_mark.line and event.style in ("'", '"'):
+        _stop(at, f"a quote seems to be missing: this text goes on to line {event.end_mark.line + 1}")
     return _Cell(None if _is_null(event) else event.value, at.row, at.column)
 
 
@@ -163,7 +167,7 @@ def _is_null(event: Any) -> bool:
 
 def _at(marked: Any) -> _Cell:
     """Where an event begins, or where an error was found."""
-    mark = getattr(marked, "start_mark", None) or marked.problem_mark
+    mark = getattr(marked, "start_mark", None) or getattr(marked, "problem_mark", marked)
     return _Cell(None, mark.line + 1, mark.column + 1)
 
 

@@ -331,3 +331,25 @@ def test_a_long_file_of_mistakes_is_one_short_error(write: Write, name: str, hea
     error = refused(write(name, head + "".join(row.format(i) for i in range(10_000_000, 10_020_000))))
     assert error.startswith(f"{name} has 20000 problems:\n")
     assert len(error) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            '"+12025550100": ""\n+12025550101 +12025558888\n"+12025550102": ""\n',
+            "line 2, column 1: this is not YAML: could not find expected ':'",
+        ),
+        (
+            '"+12025550100": "+12025559999\n"+12025550101": "+12025558888"\n',
+            "line 1, column 17: a quote seems to be missing: this text goes on to line 2",
+        ),
+    ],
+)
+def test_a_slip_is_named_where_it_is(tmp_path: Path, text: str, problem: str) -> None:
+    """A missing colon or quote is told in its own row, not in the next one, where YAML stumbles."""
+    file = tmp_path / "lines.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        load_roster(file)
+    assert problem in str(refused.value)
