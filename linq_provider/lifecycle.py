@@ -49,7 +49,8 @@ class ForwardingLifecycle:
         if isinstance(news.phone_number_id, str):
             news = replace(news, phone_number_id=news.phone_number_id.lower())
         if isinstance(news.identity, str):
-            self._declare(olds, news, news.identity)
+            known = news.forwarding_number if isinstance(news.forwarding_number, str) else None
+            self._declarations.declare(news.identity, known, keeps=olds.identity == news.identity)
         try:
             self._look(olds, news, changed=olds != news if changed is None else changed)
         except LinqError as error:
@@ -139,14 +140,6 @@ class ForwardingLifecycle:
             self._notify(
                 f"Line {line.id} was cleared; it had been forwarded outside Pulumi to {line.forwarding_number}."
             )
-
-    def _declare(self, olds: Inputs, news: Inputs, identity: str) -> None:
-        number, recorded = news.forwarding_number, olds.forwarding_number
-        keeps = olds.identity == identity
-        self._declarations.declare(identity, number if isinstance(number, str) else None, keeps=keeps)
-        # Here and in `diff`, because the engine compares nothing where a replacement is forced.
-        if keeps and isinstance(recorded, str) and number != recorded:
-            self._declarations.change(identity, recorded)
 
     def _look(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
         """Compare a new or changed declaration with the account, as far as it is known.

@@ -925,18 +925,6 @@ def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
         lifecycle.diff(owner, owner.inputs)
 
 
-@pytest.mark.parametrize("overwrite", [None, True])
-def test_a_forced_replacement_may_change_the_number(world: World, overwrite: bool | None) -> None:
-    """The engine compares nothing then, and checks twice: what is recorded counts for the new resource, too."""
-    world.emulator.set_forwarding(SALES, OFFICE)
-    lifecycle = world.process()
-    news = declared(DESK, overwrite=overwrite)
-    assert problems(lifecycle, news, olds=declared(OFFICE)) == []
-    assert problems(lifecycle, news) == []
-    lifecycle.create(news)
-    assert world.writes() == [(SALES, DESK)]
-
-
 def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:
     """With --run-program a resource that leaves its line is compared with its old self after the new owner's check."""
     world.emulator.set_forwarding(SALES, OFFICE)
