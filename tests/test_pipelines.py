@@ -58,7 +58,7 @@ def actionlint(*files: Path) -> tuple[int, str]:
 
 def test_actionlint_passes() -> None:
     """actionlint finds nothing in the project's own workflows and in those to copy."""
-    assert {file.stem for file in WORKFLOWS} == {"ci", "release", "preview", "up", "drift"}
+    assert {file.stem for file in WORKFLOWS} == {"ci", "release", "preview", "up", "drift", "rotation"}
     assert actionlint(*WORKFLOWS) == (0, "")
 
 
@@ -140,6 +140,23 @@ def test_what_writes_is_never_cancelled() -> None:
     assert gitlab_jobs()["up"]["resource_group"]
 
 
+def test_the_rotation_never_runs_beside_up() -> None:
+    """The rotation and up wait for one another, at GitHub and at GitLab, and nothing cancels it."""
+    up, rotation = (loaded(CHECKOUT / "pipelines" / "github" / f"{name}.yml") for name in ("up", "rotation"))
+    assert rotation["concurrency"] == up["concurrency"]
+    assert set(rotation["on"]) == {"schedule", "workflow_dispatch"}
+    same = ("stage", "environment", "resource_group", "interruptible", "script")
+    assert [gitlab_jobs()["rotation"][key] for key in same] == [gitlab_jobs()["up"][key] for key in same]
+
+
+def test_a_schedule_starts_one_job() -> None:
+    """At GitLab a schedule checks for drift, or hands over where it says so, and never both."""
+    jobs = gitlab_jobs()
+    (drift,), (rotation,) = (jobs[name]["rules"] for name in ("drift", "rotation"))
+    assert drift["if"] == '$CI_PIPELINE_SOURCE == "schedule" && $LINQ_SCHEDULE != "rotation"'
+    assert rotation["if"].endswith(' && $CI_PIPELINE_SOURCE == "schedule" && $LINQ_SCHEDULE == "rotation"')
+
+
 def test_no_expression_inside_a_script() -> None:
     """Scripts get what they need through their environment: no `${{ }}` stands in one."""
     found = dict(scripts())
@@ -155,9 +172,9 @@ def test_scripts_are_bash() -> None:
 
 
 def test_gitlab_jobs() -> None:
-    """The GitLab pipeline has its three jobs, each with a script, a rule, a time limit and a stage that exists."""
+    """The GitLab pipeline has its four jobs, each with a script, a rule, a time limit and a stage that exists."""
     jobs = gitlab_jobs()
-    assert set(jobs) == {"preview", "up", "drift"}
+    assert set(jobs) == {"preview", "up", "rotation", "drift"}
     for job in jobs.values():
         assert all(isinstance(line, str) for line in job["script"])
         assert job["script"]

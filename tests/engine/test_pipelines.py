@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +20,14 @@ from typing import Any
 import pytest
 import yaml
 from conftest import API_KEY
-from workspace import Run, Workspace
+from workspace import PROJECT, Run, Workspace
 
 from linq_provider.emulator import Fault
 
 pytestmark = pytest.mark.engine
 
-PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
+CHECKOUT = Path(__file__).resolve().parents[2]
+PIPELINES, ROTATION = CHECKOUT / "pipelines", CHECKOUT / "examples" / "on-call-rotation"
 OFFICE, DESK = "+12025559999", "+12025558888"
 FENCE = "~~~~~~~~~~"
 
@@ -452,6 +454,25 @@ def test_gitlab_up_preview_and_drift(stack: Workspace, gitlab: GitLab) -> None:
     assert gitlab_job(stack, "up", **key).code == 0
     assert gitlab_job(stack, "drift", **key).code == 0
     assert gitlab_job(stack, "drift", LINQ_API_V3_API_KEY="another-key").code not in (0, 7)
+
+
+def test_the_rotation_hands_over(runner: Runner) -> None:
+    """rotation.yml and GitLab's rotation: the first run of a day is one write, a second one none; nobody on call fails."""
+    stack = runner.stack
+    for file in ("__main__.py", "rota.py", "rota.yaml"):
+        shutil.copy(ROTATION / file, stack.folder)
+    stack.configure(f"{PROJECT}:today", "2027-01-10")
+    runs = [runner.step("rotation", "rotation", "up")[0]]
+    stack.configure(f"{PROJECT}:today", "2027-01-11")
+    runs += [gitlab_job(stack, "rotation", LINQ_API_V3_API_KEY=API_KEY), runner.step("rotation", "rotation", "up")[0]]
+    assert [run.code for run in runs] == [0, 0, 0], runs
+    assert [number for _, number in stack.writes()] == ["+12025550190", "+12025550191"]
+
+    stack.configure(f"{PROJECT}:today", "2027-01-25")
+    uncovered, _ = runner.step("rotation", "rotation", "up")
+    assert uncovered.code != 0
+    assert "nobody is on call on 2027-01-25" in uncovered.output
+    assert stack.emulator.phone_numbers[0].forwarding_number == "+12025550191"
 
 
 def test_gitlab_preview_without_secrets_and_without_a_key(stack: Workspace) -> None:
