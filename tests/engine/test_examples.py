@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from pulumi_environment import pulumi_environment
+from snippets import commands, programs
 from workspace import Workspace
 
 from linq_provider.emulator import Emulator
@@ -108,6 +109,18 @@ def test_quickstart(example: Make, linq_emulator: Emulator) -> None:
     quickstart.heals(FIRST)
     quickstart.destroy()
     assert forwardings(linq_emulator) == [None, None, None]
+
+
+def test_the_first_screen_of_the_readme(example: Make, linq_emulator: Emulator) -> None:
+    """The program and the preview that README.md begins with: the engine prints exactly that for a changed number."""
+    first = next(program.text for program in programs() if program.page == "README.md")
+    shown = next(command.output for command in commands() if command.text == "pulumi preview --diff")
+    quickstart = example("quickstart", linq_emulator)
+    (quickstart.folder / "Pulumi.yaml").write_text("name: linq-quickstart\nruntime: python\n")  # without a refresh
+    (quickstart.folder / "__main__.py").write_text(first.replace("+12025558888", "+12025559999"))
+    quickstart.up()
+    (quickstart.folder / "__main__.py").write_text(first)
+    assert quickstart.preview().output.rstrip() == shown.rstrip()
 
 
 def test_fleet_from_roster(example: Make, linq_emulator: Emulator) -> None:
