@@ -644,7 +644,7 @@ MUTANTS = [
         "errors.py",
         '"\\0" if at in hidden else character',
         "character",
-        f"{ENGINE}test_secrets.py::test_row_26_the_command_line",
+        f"{ENGINE}test_secrets.py::test_row_26_the_command_line[numbers]",
     ),
     (
         "row 26: a server's echo of a number is hidden",

@@ -175,21 +175,52 @@ def test_row_26_checks_that_fail(stack: Workspace) -> None:
     assert hits(shown + kept(stack), API_KEY, numbers=(SECRET, PLAIN, wrong_secret, wrong_plain)) == []
 
 
-def test_row_26_the_command_line(stack: Workspace) -> None:
-    """`linq-provider numbers`, however it fails, prints one line on stderr without the key."""
-    key = stack.emulator.create_token()
-    command = [str(Path(sys.executable).parent / "linq-provider"), "numbers"]
-    for name, settings, said in failures(stack, key):
-        environment = stack.environment | settings
-        environment["LINQ_API_V3_API_KEY"] = environment.pop("LINQ_API_KEY_OVERRIDE")
-        environment["LINQ_API_V3_BASE_URL"] = "http://127.0.0.1:9/x" if name == "unreachable" else stack.emulator.url
-        for more in ([], ["--json"]):
-            done = subprocess.run([*command, *more], env=environment, capture_output=True, text=True, check=False)
-            assert done.returncode == 1, name
-            assert said.replace("LINQ_API_KEY_OVERRIDE", "LINQ_API_V3_API_KEY") in done.stderr
-            assert done.stdout == ""
-            assert done.stderr.count("\n") == 1, done.stderr
-            assert hits(done.stderr, key, key[::-1], numbers=(SECRET, PLAIN, *WRITTEN_OUT)) == [], name
+def called(stack: Workspace, command: str, settings: dict[str, str], url: str) -> subprocess.CompletedProcess[str]:
+    """`linq-provider COMMAND`, with the key and the URL of the environment, or, with --stack, of the stack."""
+    environment = stack.environment | settings
+    if "--stack" not in command:
+        environment |= {"LINQ_API_V3_API_KEY": environment.pop("LINQ_API_KEY_OVERRIDE"), "LINQ_API_V3_BASE_URL": url}
+    elif environment["LINQ_API_KEY_OVERRIDE"] == API_KEY:
+        del environment["LINQ_API_KEY_OVERRIDE"]
+    program = Path(sys.executable).parent / "linq-provider"
+    return subprocess.run(
+        [program, *command.split()], cwd=stack.folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "numbers",
+        "numbers --json --stack dev",
+        "export",
+        "export --stack dev",
+        "drift --roster lines.yaml",
+        "drift --json --stack dev",
+        "doctor",
+        "doctor --json --stack dev",
+    ],
+)
+def test_row_26_the_command_line(stack: Workspace, command: str) -> None:
+    """No command prints the key, nor drift a secret number; however it fails, the error is one line without any number."""
+    a, _, c = stack.emulator.phone_numbers
+    (stack.folder / "lines.yaml").write_text(f"{c.phone_number}: ''\n")
+    if command.startswith("drift"):
+        program(stack)
+        stack.up()
+    stack.emulator.set_forwarding(a.id, "+12025558888")
+    done = called(stack, command, {"LINQ_API_KEY_OVERRIDE": API_KEY}, stack.emulator.url)
+    assert done.returncode == (2 if command.startswith("drift --json") else 0), done.stderr
+    assert hits(done.stdout + done.stderr, API_KEY) == []
+
+    for name, settings, said in failures(stack, API_KEY):
+        url = "http://127.0.0.1:9/x" if name == "unreachable" else stack.emulator.url
+        done = called(stack, command, settings, url)
+        error, other = (done.stdout, done.stderr) if "doctor" in command else (done.stderr, done.stdout)
+        assert (done.returncode, other) == (1, ""), name
+        assert (said if "--stack" in command else said.replace("KEY_OVERRIDE", "V3_API_KEY")) in error, name
+        assert "doctor" in command or error.count("\n") == 1, name
+        assert hits(error, API_KEY, API_KEY[::-1], numbers=(SECRET, PLAIN, *WRITTEN_OUT)) == [], name
         stack.emulator.clear_faults()
 
 
