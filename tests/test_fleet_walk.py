@@ -13,6 +13,7 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from seeded import seeded
 
 from linq_provider.account import Account
 from linq_provider.client import LinqClient
@@ -280,7 +281,7 @@ class Walk(RuleBasedStateMachine):
 def test_a_random_walk() -> None:
     """After any program, hand edit, refresh and destroy: every line of a run that succeeded does what it declares."""
     run_state_machine_as_test(
-        Walk,
+        seeded(Walk),
         settings=settings(
             max_examples=max(1, STEPS // STEPS_A_WALK),
             stateful_step_count=STEPS_A_WALK,

@@ -16,6 +16,7 @@ from conftest import API_KEY
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+from seeded import seeded
 from workspace import Run, Workspace
 
 from linq_provider.emulator import Emulator
@@ -197,7 +198,7 @@ def test_a_random_walk(template: Path) -> None:
 
     Walk.workspace = staticmethod(workspace)
     run_state_machine_as_test(
-        Walk,
+        seeded(Walk),
         settings=settings(
             max_examples=max(1, STEPS // STEPS_A_WALK),
             stateful_step_count=STEPS_A_WALK,
