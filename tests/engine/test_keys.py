@@ -82,6 +82,22 @@ def test_destroy_running_the_program_after_a_rotation(rotated: tuple[Workspace, 
     assert stack.emulator.phone_numbers[0].forwarding_number is None
 
 
+def test_the_override_beats_the_configured_key(rotated: tuple[Workspace, str]) -> None:
+    """up, refresh --run-program and destroy --run-program use the override, and do not keep it: the next command needs it too."""
+    stack, configured = rotated
+    stack.emulator.revoke_token(configured)
+    override = {"LINQ_API_KEY_OVERRIDE": stack.emulator.create_token()}
+    line = stack.emulator.phone_numbers[0]
+    stack.program(ONE_LINE.replace("+12025550100", line.phone_number).replace("+12025559999", "+12025558888"))
+    stack.up(**override)
+    assert stack.writes() == [(line.id, "+12025558888")]
+    assert refused(stack.refresh("--run-program", fails=True).output)
+    stack.refresh("--run-program", **override)
+    stack.destroy("--run-program", **override)
+    assert stack.emulator.phone_numbers[0].forwarding_number is None
+    assert stack.state() == {}
+
+
 def test_removing_the_last_resource_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
     """up that removes the last linq resource uses the key of the last up: it fails, and the override mends it."""
     stack, fresh = rotated
