@@ -114,6 +114,17 @@ def test_a_roster_written_as_csv_reads_back(tmp_path_factory: pytest.TempPathFac
     assert load_roster(file) == roster
 
 
+@pytest.mark.parametrize(
+    ("name", "head", "row"),
+    [("lines.yaml", "", '"{}": "{}"\n'), ("lines.csv", "line,forwarding_number\n", "{},{}\n")],
+)
+def test_ten_thousand_lines_are_read(write: Write, name: str, head: str, row: str) -> None:
+    """Every line of a large account, in the order of the file."""
+    roster = {f"+1202{n:07}": f"+1303{n:07}" if n % 3 else "" for n in range(5_000_000, 5_010_000)}
+    text = head + "".join(row.format(line, number) for line, number in roster.items())
+    assert list(load_roster(write(name, text)).items()) == list(roster.items())
+
+
 def test_yaml_is_read_without_libyaml(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyYAML may be built without it; its own parser quotes the file in its errors, which are not passed on."""
     monkeypatch.delattr(yaml, "CSafeLoader")
