@@ -26,6 +26,7 @@ from bench_claims import findings
 from bench_contestants import CONTESTANTS, Contestant, Entrant
 from bench_measure import Counted, Server
 from bench_results import LABELS, VERBS, Results, Sample, interval, load, save
+from bench_small import small_figures
 
 from linq_provider.emulator import Emulator
 
@@ -356,6 +357,21 @@ def test_a_run_comes_back_from_its_file(tmp_path: Path) -> None:
     measured = results(SAMPLE, replace(NOOP, problem="error: no"))
     save(measured, tmp_path / "run.json")
     assert load(tmp_path / "run.json") == measured
+
+
+def test_small_figures(tmp_path: Path) -> None:
+    """The import and both rosters are measured in each round; a run without them, of an older version, says so."""
+    figures = small_figures(rounds=1, rows=20)
+    assert [len(seconds) for seconds in figures.values()] == [1, 1, 1]
+    assert all(seconds[0] > 0 for seconds in figures.values())
+    measured = replace(results(), small={"reading": [0.25, 0.3, 0.2]})
+    assert bench_report.render(measured)["small"].endswith("\n| reading | 250.0 | 200.0 to 300.0 | 3 |")
+    save(measured, tmp_path / "run.json")
+    assert load(tmp_path / "run.json") == measured
+    saved = json.loads((tmp_path / "run.json").read_text())
+    del saved["small"]
+    (tmp_path / "run.json").write_text(json.dumps(saved))
+    assert bench_report.render(load(tmp_path / "run.json"))["small"] == "Not measured in this run."
 
 
 def test_a_faster_peer_is_shown() -> None:

@@ -123,6 +123,18 @@ def faster_rows(results: Results) -> Iterator[str]:
                 yield f"| {delay_ms} ms | {lines:,} | {LABELS[peer]} | " + " | ".join(cells) + " |"
 
 
+def small_rows(results: Results) -> Iterator[str]:
+    """What is paid once."""
+    if not results.small:
+        yield "Not measured in this run."
+        return
+    yield "| what | median, ms | lowest to highest | n |"
+    yield "|---|---:|---:|---:|"
+    for what, seconds in results.small.items():
+        middle, low, high = (of(seconds) * 1000 for of in (statistics.median, min, max))
+        yield f"| {what} | {middle:.1f} | {low:.1f} to {high:.1f} | {len(seconds)} |"
+
+
 def server_rows(results: Results) -> Iterator[str]:
     """What the server can do, what it was asked, and how busy it was."""
     able = results.requests_per_second
@@ -168,6 +180,7 @@ TABLES: dict[str, Callable[[Results], Iterator[str]]] = {
     "faster": faster_rows,
     "times": time_rows,
     "costs": cost_rows,
+    "small": small_rows,
     "server": server_rows,
 }
 

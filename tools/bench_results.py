@@ -6,7 +6,7 @@ import json
 import math
 import statistics
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +55,12 @@ COLUMNS = [field.name for field in fields(Sample)]
 
 @dataclass(frozen=True)
 class Results:
-    """One run: what it ran on and with, what the servers can do, and every sample."""
+    """One run: what it ran on and with, what the servers can do, every sample, and small figures in seconds."""
 
     run: dict[str, Any]
     requests_per_second: dict[str, float]
     samples: list[Sample]
+    small: dict[str, list[float]] = field(default_factory=dict)  # empty where it was not measured
 
     def of(self, part: str, contestant: str, verb: str, **where: Any) -> list[Sample]:
         """The samples of one measurement of a part, by round; those that failed are not among them."""
@@ -103,12 +104,18 @@ def load(path: Path) -> Results:
     saved = json.loads(path.read_text())
     if saved["columns"] != COLUMNS:
         raise SystemExit(f"{path} was written by another version of the benchmark. Run `make bench` again.")
-    return Results(saved["run"], saved["requests_per_second"], [Sample(*row) for row in saved["samples"]])
+    samples = [Sample(*row) for row in saved["samples"]]
+    return Results(saved["run"], saved["requests_per_second"], samples, saved.get("small", {}))
 
 
 def save(results: Results, path: Path) -> None:
     """Write a run, one sample a line."""
-    head = {"run": results.run, "requests_per_second": results.requests_per_second, "columns": COLUMNS}
+    head = {
+        "run": results.run,
+        "requests_per_second": results.requests_per_second,
+        "small": results.small,
+        "columns": COLUMNS,
+    }
     rows = [json.dumps([getattr(sample, name) for name in COLUMNS]) for sample in results.samples]
     text = json.dumps(head, indent=1).removesuffix("\n}")
     path.write_text(text + ',\n "samples": [\n' + ",\n".join(rows) + "\n]}\n")

@@ -22,12 +22,13 @@ from bench_contestants import CONTESTANTS, Entrant, Measured
 from bench_measure import Server
 from bench_plan import Part, left_out
 from bench_results import VERBS, Results, Sample, save
+from bench_small import small_figures
 
 
 def run(parts: Sequence[Part], *, note: str, path: Path) -> Results:
     """Measure, and write after each part, so that nothing is lost when the run is interrupted."""
     started = time.monotonic()
-    results = Results(about(parts, note), capacities(), [])
+    results = Results(about(parts, note), capacities(), [], small_figures())
     path.parent.mkdir(exist_ok=True)
     for done, part in enumerate(parts):
         minutes = part.rounds * part.seconds / 60
