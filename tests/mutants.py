@@ -872,6 +872,13 @@ MUTANTS = [
         "tests/test_emulator_page.py::test_the_key_is_nowhere_on_the_page",
     ),
     (
+        "the rate limit of a running emulator can be set",
+        "emulator/server.py",
+        "        self._service.limit = RateLimit(rate)\n",
+        "        pass\n",
+        "tests/test_emulator.py::test_the_rate_limit_can_be_set_at_any_time",
+    ),
+    (
         "a write in doubt makes the list stale",
         "account.py",
         "                self._doubted_at = self._clock()\n",

@@ -280,10 +280,19 @@ def test_the_emulator_fails_on_request() -> None:
         call(exports)
 
 
+def test_the_emulator_limits_the_rate() -> None:
+    """`--rate-limit` answers 429 to what comes faster."""
+    with running_emulator("--rate-limit", "0.01") as (_, exports):
+        call(exports)
+        with pytest.raises(urllib.error.HTTPError, match="429"):
+            call(exports)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--fault", "nonsense"], "reset-after-write"),
+        (["--rate-limit", "0"], "x>0"),
         (["--state", "{folder}/missing/state.json"], "No such file"),
         (["--state", "{folder}/broken.json"], "not a state file"),
         (["--port", "{port}"], "in use"),

@@ -475,6 +475,17 @@ def test_beyond_the_rate_limit_is_429() -> None:
     assert (json.loads(body)["error"]["code"], json.loads(body)["error"]["retry_after"]) == (1007, 1)
 
 
+def test_the_rate_limit_can_be_set_at_any_time(emulator: Emulator, caller: Caller) -> None:
+    """A running emulator can be given a rate limit, another one, and none."""
+    assert emulator.rate_limit is None
+    emulator.rate_limit = 0.01
+    assert (emulator.rate_limit, [caller.list()[0] for _ in range(2)]) == (0.01, [200, 429])
+    with pytest.raises(ValueError, match="more than 0"):
+        emulator.rate_limit = 0
+    emulator.rate_limit = None
+    assert [caller.list()[0] for _ in range(3)] == [200, 200, 200]
+
+
 def test_the_rate_limit_refills_with_time() -> None:
     """The bucket holds one second's worth and fills at the given rate."""
     now = [0.0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -40,7 +40,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Share of the requests that a fault hits.",
 )
-def emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float) -> None:
+@click.option(
+    "--rate-limit",
+    type=click.FloatRange(0, min_open=True),
+    metavar="N",
+    help="Requests per second; beyond them 429. Without it there is no limit.",
+)
+def emulator(*, faults: tuple[str, ...], fault_rate: float, **account: Any) -> None:
     """Run a local stand-in for Linq's API.
 
     It listens on 127.0.0.1 only and runs until SIGINT or SIGTERM.
@@ -49,7 +55,7 @@ def emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, 
         for number in (signal.SIGINT, signal.SIGTERM):
             # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
             signal.signal(number, signal.default_int_handler)
-        with _emulator(port=port, state=state, numbers=numbers, faults=faults, fault_rate=fault_rate) as running:
+        with _emulator(faults, fault_rate=fault_rate, **account) as running:
             click.echo(_greeting(running))
             threading.Event().wait()
     except KeyboardInterrupt:
@@ -60,11 +66,11 @@ def emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, 
         raise click.ClickException(f"{error}.") from error
 
 
-def _emulator(*, port: int, state: Path | None, numbers: int, faults: tuple[str, ...], fault_rate: float) -> Emulator:
+def _emulator(faults: tuple[str, ...], *, fault_rate: float, **account: Any) -> Emulator:
     from linq_provider.emulator import Emulator, Fault
 
     parsed = [Fault.parse(name) for name in faults]
-    emulator = Emulator(numbers, port=port, state=state)
+    emulator = Emulator(**account)
     if parsed:
         emulator.fail_randomly(fault_rate, parsed)
     return emulator

@@ -109,6 +109,15 @@ class Emulator:
         self._service.delay = seconds
 
     @property
+    def rate_limit(self) -> float | None:
+        """Requests per second, None for no limit; may be set at any time, ValueError for 0 or less."""
+        return self._service.limit.rate
+
+    @rate_limit.setter
+    def rate_limit(self, rate: float | None) -> None:
+        self._service.limit = RateLimit(rate)
+
+    @property
     def phone_numbers(self) -> list[EmulatedNumber]:
         """The lines as they are now."""
         return list(self._account.lines.values())

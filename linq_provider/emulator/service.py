@@ -164,7 +164,7 @@ class RateLimit:
     def __init__(self, rate: float | None, *, clock: Clock = time.monotonic) -> None:
         if rate is not None and rate <= 0:
             raise ValueError("rate_limit must be more than 0 requests per second")
-        self._rate = rate
+        self.rate = rate
         self._clock = clock
         self._lock = threading.Lock()
         self._left = self._size = max(1.0, rate or 0.0)
@@ -172,14 +172,14 @@ class RateLimit:
 
     def excess(self) -> float:
         """Count one request: 0 when it may pass, else the seconds until one may."""
-        if self._rate is None:
+        if self.rate is None:
             return 0.0
         with self._lock:
             now = self._clock()
-            self._left = min(self._size, self._left + (now - self._at) * self._rate)
+            self._left = min(self._size, self._left + (now - self._at) * self.rate)
             self._at = now
             if self._left < 1:
-                return (1 - self._left) / self._rate
+                return (1 - self._left) / self.rate
             self._left -= 1
             return 0.0
 
