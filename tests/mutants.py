@@ -872,6 +872,13 @@ MUTANTS = [
         "tests/test_emulator_page.py::test_the_key_is_nowhere_on_the_page",
     ),
     (
+        "429-body has its wait in the body only",
+        "emulator/faults.py",
+        "Fault.rate_limited(body_retry_after=int(wait)",
+        "Fault.rate_limited(str(wait), body_retry_after=int(wait)",
+        "tests/test_emulator.py::test_a_wait_in_the_body_only",
+    ),
+    (
         "the rate limit of a running emulator can be set",
         "emulator/server.py",
         "        self._service.limit = RateLimit(rate)\n",

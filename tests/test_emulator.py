@@ -761,12 +761,30 @@ def test_a_name_may_have_an_argument() -> None:
     """What follows `=` is the argument, also with `-applied`."""
     assert Fault.parse("429=soon") == Fault.rate_limited("soon")
     assert Fault.parse("429-applied=1") == Fault.rate_limited("1").applying()
+    assert Fault.parse("429-body-applied=1") == Fault.parse("429-body=1").applying()
     assert Fault.parse("delay=0.5") == Fault.delay(0.5)
     assert Fault.parse("drip=0.1") == Fault.drip(0.1)
     assert Fault.parse("502-html=100") == Fault.bad_gateway_html(size=100)
     assert Fault.parse("redirect=http://x/?a=b") == Fault.redirect(location="http://x/?a=b")
     assert Fault.parse("partial-list=2") == Fault.partial_list(2)
     assert Fault.parse("raw=[]") == Fault.raw(b"[]")
+
+
+@pytest.mark.parametrize(("name", "wait"), [("429-body=2", b"2"), ("429-body=0.5", b"0.5")])
+def test_a_wait_in_the_body_only(emulator: Emulator, caller: Caller, name: str, wait: bytes) -> None:
+    """`429-body=N` is a 429/1007 whose wait is a number in the body, and in no header."""
+    emulator.fail(name)
+    status, headers, body = caller.raw("GET", LIST)
+    assert (status, "retry-after" in headers) == (429, False)
+    assert b'"code":1007' in body
+    assert b'"retry_after":%s}' % wait in body
+
+
+@pytest.mark.parametrize("name", ["429-body", "429-body=", "429-body=soon"])
+def test_a_wait_in_the_body_is_a_number(name: str) -> None:
+    """`429-body` without a number of seconds is refused."""
+    with pytest.raises(ValueError, match="is no fault; there are 429, 429-body"):
+        Fault.parse(name)
 
 
 @given(st.text(max_size=20))

@@ -230,6 +230,9 @@ _WITHOUT_ARGUMENT: dict[str, Callable[[], Fault]] = {
 }
 _WITH_ARGUMENT: dict[str, Callable[[str], Fault]] = {
     "429": Fault.rate_limited,
+    "429-body": lambda wait: replace(
+        Fault.rate_limited(body_retry_after=int(wait) if wait.isdecimal() else float(wait)), name="429-body"
+    ),
     "502-html": lambda size: Fault.bad_gateway_html(size=int(size)),
     "redirect": lambda url: Fault.redirect(location=url),
     "raw": lambda text: Fault.raw(text.encode()),
