@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import runpy
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from linq_provider.emulator import Emulator, Fault, faults
 
 CHECKOUT = Path(__file__).parent.parent
 
@@ -39,6 +42,24 @@ def test_every_setting_is_documented() -> None:
     assert set(named.findall((CHECKOUT / "docs" / "configuration.md").read_text())) == read
 
 
+def test_every_member_of_the_emulator_is_documented() -> None:
+    """docs/testing.md has a row for each argument and each public member of `Emulator`, and for no other."""
+    arguments, members = tables(CHECKOUT / "docs" / "testing.md", "## The emulator")
+    assert names(arguments) == set(inspect.signature(Emulator).parameters)
+    assert names(members) == {name for name in vars(Emulator) if not name.startswith("_")}
+
+
+def test_every_fault_is_documented() -> None:
+    """docs/testing.md names each fault that the emulator knows, and says of each whether the request is carried out."""
+    (rows,) = tables(CHECKOUT / "docs" / "testing.md", "## Faults")
+    named = {name: row[2] for row in rows for name in re.findall(r"`([\w-]+=?)", row[0])}
+    with_argument = {f"{name}=" for name in faults._WITH_ARGUMENT}
+    assert set(named) - {"503"} == {*faults._WITHOUT_ARGUMENT, *with_argument}
+    for name, carried_out in named.items():
+        fault = Fault.parse(f"{name}1" if name.endswith("=") else name)
+        assert {"yes": True, "no": False}[carried_out] == fault.applied, name
+
+
 def test_every_row_of_reliability_names_its_tests() -> None:
     """docs/reliability.md has each row once; the tests it names exist, and every test named after a row is there."""
     table = (CHECKOUT / "docs" / "reliability.md").read_text()
@@ -57,6 +78,18 @@ def test_every_row_of_reliability_names_its_tests() -> None:
         assert [pattern for pattern in patterns if not matched[pattern]] == [], f"row {row}"
         named_after_it = {test for test in existing if f"::test_row_{int(row):02}_" in test}
         assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
+
+
+def tables(page: Path, heading: str) -> list[list[list[str]]]:
+    """The tables below a heading, without their heads: each a list of rows, each row a list of cells."""
+    section = page.read_text().partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^\|(?:-+\|)+\n((?:\|.*\n)+)", section, re.MULTILINE)
+    return [[row.strip("| ").split(" | ") for row in table.splitlines()] for table in found]
+
+
+def names(rows: list[list[str]]) -> set[str]:
+    """What the first cell of each row names."""
+    return {name for row in rows for name in re.findall(r"`(\w+)", row[0])}
 
 
 def listed_mutants() -> list[tuple[str, str, str, str, str]]:

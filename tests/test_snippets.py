@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +23,9 @@ from linq_provider.cli.commands import commands as linq_provider
 from linq_provider.emulator import Emulator
 
 CHECKOUT = Path(__file__).parent.parent
+EXAMPLE = CHECKOUT / "examples" / "testing-your-stack"
 BLOCKS, COMMANDS = blocks(), commands()
+UNIT_TESTS = [block for block in BLOCKS if "def test_" in block.text and "automation" not in block.text]
 LANGUAGES = {"python", "console", "yaml", "json", "csv", "text"}
 CHANGED = "+12025558888"  # in the output that a page shows: somebody has changed the first line before
 NAMES = "HTTPS_PROXY|NO_PROXY|PATH|PULUMI_[A-Z_]+|PG[A-Z]+|NO_COLOR"
@@ -69,7 +72,32 @@ def test_python_compiles(block: Block) -> None:
 def test_python_that_is_no_program_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each Python block that is no Pulumi program runs; the programs are run by tests/engine/test_snippets.py."""
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__"})
+    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__", "__file__": str(block)})
+
+
+def test_what_is_shown_of_an_example_stands_there() -> None:
+    """The program and the test on the engine in docs/testing.md are those of the example, which tests/engine runs."""
+    shown = [block.text for block in of("python") if block.page == "testing.md"]
+    program, deployment = (EXAMPLE / "__main__.py", EXAMPLE / "tests" / "test_deployment.py")
+    assert program.read_text() in shown
+    assert [deployment.read_text().startswith(text) for text in shown if "automation" in text] == [True]
+
+
+@pytest.mark.parametrize("block", UNIT_TESTS, ids=str)
+def test_tests_pass(block: Block, tmp_path: Path) -> None:
+    """Each block of tests that needs no engine passes beside the program of the example."""
+    shutil.copy(EXAMPLE / "__main__.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_block.py").write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "linq_provider.emulator.pytest_plugin", "-p", "no:cacheprovider"],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("block", [*of("yaml"), *of("json"), *of("csv")], ids=str)
