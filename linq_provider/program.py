@@ -75,6 +75,9 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         """Read a line that is managed elsewhere; nothing is ever written to it.
 
         `id` is its phone_number_id. The run fails where this key does not see the line.
+
+        Raises:
+            ProgramError: `import_`, or `linq:apiKey` set without `--secret`.
         """
         missing: Any = None
         return cls(
@@ -88,7 +91,16 @@ class Provider(pulumi.ProviderResource):
     """Another Linq account for some resources of a stack: `opts=ResourceOptions(provider=...)`.
 
     Inherits nothing from the stack's configuration or the environment, `LINQ_API_KEY_OVERRIDE` included: a key of
-    one account must never be used with another. Units and defaults of the arguments are those of the settings.
+    one account must never be used with another.
+
+    Args:
+        api_key: the key of that account; kept as a secret.
+        base_url: root of the API; `http://` for this machine only. Default: Linq's own.
+        timeout: seconds for one call with all its retries, 5 to 600. Default: 120.
+        max_retries: retries of one call, 0 to 100. Default: 7.
+        max_concurrency: calls under way at a time for `PhoneNumberForwardings`, 1 to 256. Default: 16.
+        live_check: False: preview validates only; `up` compares with the account all the same. Default: True.
+        opts: Pulumi's resource options.
 
     Raises:
         ProgramError: `api_key` is None or empty.
