@@ -49,8 +49,8 @@ def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
     """
     try:
         payload = _json_object(body)
-        if payload.get("success") is False:
-            raise _Malformed('HTTP 200 with "success": false')
+        if payload.get("success", True) is not True or payload.get("error"):
+            raise _Malformed('HTTP 200 with "success": false, or with an error')
     except _Malformed as error:
         raise invalid_answer(failure, str(error), truncated=error.truncated) from None
     return payload
@@ -81,7 +81,10 @@ def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[Pho
     rows = payload.get("phone_numbers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise invalid_answer(failure, "no list of phone_numbers")
-    return [phone_number_from(row, failure) for row in rows]
+    lines = [phone_number_from(row, failure) for row in rows]
+    if len({line.id for line in lines}) < len(set(lines)):
+        raise invalid_answer(failure, "one line twice, with different numbers")
+    return lines
 
 
 def error_from(

@@ -1,7 +1,6 @@
 """LinqClient: the two documented calls of Linq's API, with retries and a deadline.
 
-Idempotent by nature: writing a forwarding twice leaves what writing it once leaves, so every call may be
-repeated, and after a write whose outcome is unknown a read decides.
+Writing a forwarding twice leaves what writing it once leaves, so every call may be repeated.
 """
 
 from __future__ import annotations
@@ -109,12 +108,13 @@ class LinqClient:
                     return line
                 if in_doubt:
                     error.may_be_applied, error.next_step = True, MAY_BE_APPLIED
-                if attempt == CONFLICT_ATTEMPTS or not isinstance(error, ConflictError):
+                last = attempt == CONFLICT_ATTEMPTS or call.attempts > self._settings.max_retries
+                if last or not isinstance(error, ConflictError):
                     raise
         raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
-        """End every wait and close every connection."""
+        """End every wait between attempts and close idle connections; a call under way ends at its deadline."""
         self._closed.set()
         if self._transport is not None:
             self._transport.close()
@@ -171,6 +171,8 @@ class LinqClient:
         except LinqError as error:
             call.failure = error
             call.in_doubt |= leaves_doubt(error)
+            if isinstance(error, RateLimitError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
+                self._pause(error.retry_after or 0.0)
             raise
 
     def _exchange(self, call: _Call) -> dict[str, Any]:
@@ -195,11 +197,15 @@ class LinqClient:
             return self._transport
 
     def _before_retry(self, state: RetryCallState) -> None:
-        """After a 429 no thread of this client sends before the wait is over."""
         with self._lock:
             self.retries += 1
-            if isinstance(_error_of(state), RateLimitError):
-                self._paused_until = max(self._paused_until, self._clock() + state.upcoming_sleep)
+        if isinstance(_error_of(state), RateLimitError):
+            self._pause(state.upcoming_sleep)
+
+    def _pause(self, seconds: float) -> None:
+        """After a 429 no thread of this client sends before the wait is over, whether or not it is tried again."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _sit_out_pause(self, call: _Call) -> None:
         while (rest := min(self._paused_until - self._clock(), call.left)) > 0 and not self._closed.is_set():

@@ -222,7 +222,10 @@ def leaves_doubt(error: LinqError) -> bool:
     """Whether a write that ended so may have been applied."""
     if isinstance(error, APIConnectionError):
         return error.transient
-    return isinstance(error, InternalServerError | APIResponseValidationError)
+    timed_out = (
+        isinstance(error, APIError) and error.failure.status_code == 408
+    )  # a gateway's, which may have passed it on
+    return timed_out or isinstance(error, InternalServerError | APIResponseValidationError)
 
 
 def _sentence(failure: Failure) -> str:

@@ -138,8 +138,8 @@ MUTANTS = [
     (
         "row 07: success:false is no success",
         "answers.py",
-        'if payload.get("success") is False:',
-        "if False:",
+        'payload.get("success", True) is not True or payload.get("error")',
+        "False",
         f"{ANSWERS}test_row_07_a_body_of_another_shape_is_a_typed_error",
     ),
     (
@@ -288,16 +288,16 @@ MUTANTS = [
         "answers.py",
         "if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):\n"
         '        raise invalid_answer(failure, "no list of phone_numbers")\n'
-        "    return [phone_number_from(row, failure) for row in rows]",
+        "    lines = [phone_number_from(row, failure) for row in rows]",
         'if not isinstance(rows, list):\n        raise invalid_answer(failure, "no list of phone_numbers")\n'
-        '    return [phone_number_from(row, failure) for row in rows if isinstance(row, dict) and row.get("id")]',
+        '    lines = [phone_number_from(row, failure) for row in rows if isinstance(row, dict) and row.get("id")]',
         f"{ANSWERS}test_row_15_a_line_of_another_shape_is_an_error",
     ),
     (
         "row 20: a 429 pauses all threads",
         "client.py",
-        "        if isinstance(_error_of(state), RateLimitError):\n",
-        "        if False:\n",
+        "            self._paused_until = max(self._paused_until, self._clock() + seconds)\n",
+        "            pass\n",
         f"{CLIENT}test_row_20_a_429_in_one_thread_pauses_all_threads",
     ),
     (
@@ -954,5 +954,54 @@ MUTANTS = [
         "run_with_unknowns=not pulumi.runtime.is_dry_run()",
         "run_with_unknowns=False",
         f"{ENGINE}test_fleet.py::test_a_value_that_never_comes_clears_nothing",
+    ),
+    (
+        "row 20: the longest pause counts",
+        "client.py",
+        "max(self._paused_until, self._clock() + seconds)",
+        "self._clock() + seconds",
+        f"{CLIENT}test_row_20_a_shorter_429_does_not_shorten_the_pause",
+    ),
+    (
+        "row 20: a pause ends with the deadline",
+        "client.py",
+        "min(self._paused_until - self._clock(), call.left)",
+        "self._paused_until - self._clock()",
+        f"{CLIENT}test_row_20_a_pause_never_outlasts_the_deadline",
+    ),
+    (
+        "row 20: a pause that grows is sat out",
+        "client.py",
+        "        while (rest := min(",
+        "        if (rest := min(",
+        f"{CLIENT}test_row_20_a_pause_that_grows_is_sat_out",
+    ),
+    (
+        "row 20: the last 429 pauses the others, too",
+        "client.py",
+        "                self._pause(error.retry_after or 0.0)\n",
+        "                pass\n",
+        f"{CLIENT}test_row_20_the_last_429_pauses_the_others_too",
+    ),
+    (
+        "row 09: a 408 leaves doubt",
+        "errors.py",
+        "error.failure.status_code == 408",
+        "False",
+        f"{CLIENT}test_row_09_a_408_leaves_doubt",
+    ),
+    (
+        "conflicts do not add attempts",
+        "client.py",
+        " or call.attempts > self._settings.max_retries\n",
+        "\n",
+        f"{CLIENT}test_conflicts_and_errors_share_the_attempts",
+    ),
+    (
+        "row 07: one line twice is no list",
+        "answers.py",
+        "    if len({line.id for line in lines}) < len(set(lines)):\n",
+        "    if False:\n",
+        f"{CLIENT}test_row_07_one_line_twice_is_no_list",
     ),
 ]

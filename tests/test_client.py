@@ -990,3 +990,126 @@ def test_a_connection_error_says_what_to_check(own_emulator: Emulator, fake: Fak
     with pytest.raises(APIConnectionError, match=r"connection failed \(Connection refused\)"):
         client.list_phone_numbers()
     assert len(fake.slept) == 7
+
+
+# Bounds and mixtures
+
+
+def test_row_07_success_false_beside_a_whole_answer(client: LinqClient, emulator: Emulator) -> None:
+    """An answer that says itself that it is no success is none, whatever else it holds."""
+    for said in ('"success": false', '"success": "false"', '"success": 0', '"error": {"code": 1}'):
+        emulator.fail(Fault.raw(f'{{{said}, "phone_numbers": []}}'.encode()))
+        with pytest.raises(APIResponseValidationError):
+            client.list_phone_numbers()
+
+
+def test_row_07_one_line_twice_is_no_list(client: LinqClient, emulator: Emulator) -> None:
+    """Two rows that say different things of one line say nothing of it; the same row twice says the same."""
+    row = {"id": LINE, "phone_number": "+12025551234", "forwarding_number": OLD}
+    emulator.fail(Fault.raw(json.dumps({"phone_numbers": [row, row]}).encode()))
+    assert {line.forwarding_number for line in client.list_phone_numbers()} == {OLD}
+    emulator.fail(Fault.raw(json.dumps({"phone_numbers": [row, row | {"forwarding_number": NEW}]}).encode()))
+    with pytest.raises(APIResponseValidationError, match="one line twice"):
+        client.list_phone_numbers()
+
+
+def test_row_09_a_408_leaves_doubt(client: LinqClient, emulator: Emulator) -> None:
+    """A gateway that gave up may have passed the write on: a read decides."""
+    emulator.fail(Fault.error(408).applying(), times=None, method="PUT")
+    assert client.set_forwarding_number(LINE, NEW).forwarding_number == NEW
+    assert methods(emulator)[-1] == "GET"
+
+
+def test_row_20_a_pause_that_grows_is_sat_out(emulator: Emulator, fake: FakeTime) -> None:
+    """A call that waits for somebody's pause goes on waiting where another 429 makes it longer."""
+    client = client_of(emulator, fake)
+    client._pause(5)
+
+    def sleep(seconds: float) -> None:
+        fake.sleep(seconds)
+        if fake.now == 1005.0:
+            client._pause(7)
+
+    client._sleep = sleep
+    client.list_phone_numbers()
+    assert fake.slept == [5.0, 7.0]
+    client.close()
+
+
+def test_row_20_a_shorter_429_does_not_shorten_the_pause(client: LinqClient, fake: FakeTime) -> None:
+    """The longest wait counts."""
+    client._pause(50)
+    client._pause(1)
+    client.list_phone_numbers()
+    assert sum(fake.slept) == 50
+
+
+def test_row_20_a_pause_never_outlasts_the_deadline(emulator: Emulator, fake: FakeTime) -> None:
+    """A call ends at its own deadline, however long the pause is."""
+    client = client_of(emulator, fake, timeout=60.0)
+    client._pause(500)
+    with pytest.raises(APIConnectionTimeoutError, match="longer wait"):
+        client.list_phone_numbers()
+    assert fake.now == 1060.0
+    assert emulator.requests == []
+    client.close()
+
+
+def test_row_20_the_last_429_pauses_the_others_too(emulator: Emulator, fake: FakeTime) -> None:
+    """A 429 that is not tried again still says when the next request may be sent; one of more than a minute does not."""
+    client = client_of(emulator, fake, max_retries=0)
+    for wait, paused in (("30", 30.0), ("600", 0.0)):
+        fake.slept.clear()
+        emulator.fail(Fault.rate_limited(wait))
+        with pytest.raises(RateLimitError):
+            client.list_phone_numbers()
+        client.list_phone_numbers()
+        assert sum(fake.slept) == pytest.approx(paused)
+    client.close()
+
+
+def test_row_20_only_a_429_pauses_the_others(client: LinqClient, emulator: Emulator) -> None:
+    """A server error slows down the call that met it, and nobody else."""
+    emulator.fail(Fault.server_error(), times=3)
+    client.list_phone_numbers()
+    assert client._paused_until == 0.0
+
+
+@pytest.mark.parametrize(("wait", "requests"), [("7", 2), ("600", 1)])
+def test_retry_after_counts_with_every_status(
+    client: LinqClient, emulator: Emulator, fake: FakeTime, wait: str, requests: int
+) -> None:
+    """A 503 with Retry-After is waited for like a 429, and refused like it where the wait is too long."""
+    emulator.fail(Fault.error(503, headers={"Retry-After": wait}))
+    if requests == 1:
+        with pytest.raises(InternalServerError, match="asks to wait 600 s"):
+            client.list_phone_numbers()
+    else:
+        client.list_phone_numbers()
+        assert 7 <= sum(fake.slept) <= 7.7
+    assert len(emulator.requests) == requests
+
+
+def test_the_server_may_ask_for_another_attempt(client: LinqClient, emulator: Emulator) -> None:
+    """`x-should-retry: true` has even a 400 tried again, as in Linq's own SDKs."""
+    emulator.fail(Fault.error(400, headers={"x-should-retry": "true"}))
+    client.list_phone_numbers()
+    assert methods(emulator) == ["GET", "GET"]
+
+
+def test_conflicts_and_errors_share_the_attempts(client: LinqClient, emulator: Emulator) -> None:
+    """409s after server errors do not add attempts to those that are allowed."""
+    emulator.fail(Fault.server_error(), times=7, method="PUT")
+    emulator.fail(Fault.error(409), times=None, method="PUT")
+    with pytest.raises(ConflictError):
+        client.set_forwarding_number(LINE, NEW)
+    assert methods(emulator).count("PUT") == 8
+
+
+def test_an_answer_of_a_mebibyte_is_read(client: LinqClient, emulator: Emulator) -> None:
+    """The limit for one line is 1 MiB, and not less."""
+    line = {"id": LINE, "phone_number": "+12025551234", "forwarding_number": NEW}
+    body = json.dumps(line).encode()
+    emulator.fail(Fault.raw(b" " * (2**20 - len(body)) + body), method="PUT")
+    assert client.set_forwarding_number(LINE, NEW).forwarding_number == NEW
+    assert methods(emulator) == ["PUT"]

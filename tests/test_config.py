@@ -94,12 +94,13 @@ def test_a_missing_key_is_an_error_only_where_a_request_is_made() -> None:
         f"{CANARY} ",
         f"{CANARY}\r\nX-Evil: 1",
         f"{CANARY}\0",
+        f"{CANARY}\x7f",
         f"{CANARY}é",
         f"{CANARY}\u20ac",
         f"Bearer {CANARY}",
         CANARY * 1000,
     ],
-    ids=["empty", "newline", "space", "header", "nul", "latin-1", "euro", "Bearer", "long"],
+    ids=["empty", "newline", "space", "header", "nul", "delete", "latin-1", "euro", "Bearer", "long"],
 )
 @pytest.mark.parametrize("name", ["linq:apiKey", "LINQ_API_V3_API_KEY", "LINQ_API_KEY_OVERRIDE"])
 def test_row_27_a_key_that_cannot_be_one_is_refused_and_never_repeated(name: str, key: str) -> None:

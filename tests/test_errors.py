@@ -200,6 +200,9 @@ def test_row_31_a_next_step_that_fills_the_message_alone_is_cut_too() -> None:
         ("zero\u200bwidth", "zero width"),
         ("half \ud800 pair", "half pair"),
         ("null\0", "null"),
+        ("a\x9b31mb", "a 31mb"),
+        ("a\U000e0041b", "a b"),
+        ("a\ue000b", "a b"),
         ("Zürich 東京", "Zürich 東京"),
     ],
 )

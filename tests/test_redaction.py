@@ -63,3 +63,8 @@ def test_row_26_every_field_of_an_error(field: str) -> None:
     assert "[hidden]" in shown
     for secret in (KEY, base64.b64encode(KEY.encode()).decode(), NUMBER):
         assert not any(secret[i : i + PIECE] in shown for i in range(len(secret) - PIECE + 1))
+
+
+def test_row_26_a_piece_is_eight_characters() -> None:
+    """The promise is that no 8 characters of a key are shown."""
+    assert PIECE == 8

@@ -31,7 +31,7 @@ from linq_provider.errors import (
     APIResponseValidationError,
     LinqError,
 )
-from linq_provider.transport import Answer, Transport
+from linq_provider.transport import CONNECT_TIMEOUT, READ_TIMEOUT, Answer, Transport
 
 KEY = "canary-5d0e7c913f"
 LIST = "/v3/phone_numbers"
@@ -777,3 +777,8 @@ def test_row_12_a_bundle_that_is_not_there_is_not_tried_again(monkeypatch: pytes
     with pytest.raises(APIConnectionError, match="REQUESTS_CA_BUNDLE") as caught:
         get(Transport(base_url="https://127.0.0.1:1", api_key=KEY))
     assert not caught.value.transient
+
+
+def test_the_timeouts_are_those_of_the_policy() -> None:
+    """docs/reliability.md promises 5 s to connect and 30 s without a byte."""
+    assert (CONNECT_TIMEOUT, READ_TIMEOUT) == (5.0, 30.0)

@@ -150,7 +150,7 @@ def main(operations: int = OPERATIONS) -> int:
     print(f"wrong states: {len(soak.wrong) + late} {soak.wrong[:3]}")
     print(f"threads left: {threads_left}, sockets left: {sockets_left} (held by {THREADS} threads: {held})")
     print(f"resident memory in KiB: {memory}; growth in the second half: {growth}")
-    failed = soak.wrong or late or threads_left > 0 or sockets_left > 0 or growth > 4096
+    failed = soak.errors or soak.wrong or late or threads_left > 0 or sockets_left > 0 or growth > 4096
     return 1 if failed else 0
 
 
