@@ -16,7 +16,7 @@ from linq_provider.cli.program_text import program_text
 from linq_provider.cli.roster_text import roster_text
 from linq_provider.cli.stack import load_settings, stack_option
 
-SUFFIXES = {"python": (".py",), "yaml": (".yaml", ".yml")}
+SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml")}
 ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
 
 
