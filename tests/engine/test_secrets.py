@@ -35,9 +35,9 @@ def hits(text: str, *keys: str, numbers: tuple[str, ...] = (SECRET,)) -> list[st
 
 
 def kept(stack: Workspace) -> str:
-    """All that lies in the stack's folder, but for the program, and the settings with the encrypted key."""
+    """All that lies in the stack's folder, but for the program, as written or compiled; the key in it is encrypted."""
     files = [file for file in stack.folder.rglob("*") if file.is_file()]
-    return "".join(file.read_text(errors="replace") for file in files if file.name != "__main__.py")
+    return "".join(file.read_text(errors="replace") for file in files if file.stem.partition(".")[0] != "__main__")
 
 
 def program(stack: Workspace, secret: str = SECRET, plain: str = PLAIN) -> None:
