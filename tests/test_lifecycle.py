@@ -929,11 +929,11 @@ def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:
     """With --run-program a resource that leaves its line is compared with its old self after the new owner's check."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle = world.process(live_check=False)
-    assert problems(lifecycle, declared(OFFICE, line=SALES)) == []
+    assert problems(lifecycle, declared(OFFICE)) == []
     old = recorded(OFFICE)
     lifecycle.check(old.inputs, declared(OFFICE, line=SUPPORT_NUMBER))
     assert lifecycle.diff(old, old.inputs) == Diff(False)
-    lifecycle.create(declared(OFFICE, line=SALES))
+    lifecycle.create(declared(OFFICE))
     assert world.writes() == []
 
 
