@@ -236,13 +236,14 @@ def _next_step(failure: Failure, settings: Settings) -> str:
         return "Set linq:baseUrl to the final address."
     if failure.method == "GET" and status in (400, 404, 422):
         return "Check linq:baseUrl: Linq's API would not answer so."
+    refused = "Linq does not take this: mend the forwarding_number that is declared for the line."
     again = "Run the command again."
     if failure.trace_id:
         again = "Run the command again; with the trace_id Linq's support can find the request."
     return {
-        400: "Linq does not take this: mend the forwarding_number that is declared for the line.",
+        400: refused,
         403: "Ask the owner of the Linq account for a key that may write this line.",
         404: "See which lines this key sees with `linq-provider numbers`.",
-        422: "Linq does not take this: mend the forwarding_number that is declared for the line.",
+        422: refused,
         429: "Run the command again later.",
     }.get(status, again)

@@ -222,9 +222,8 @@ def leaves_doubt(error: LinqError) -> bool:
     """Whether a write that ended so may have been applied."""
     if isinstance(error, APIConnectionError):
         return error.transient
-    timed_out = (
-        isinstance(error, APIError) and error.failure.status_code == 408
-    )  # a gateway's, which may have passed it on
+    # A gateway that says 408 may have passed the request on.
+    timed_out = isinstance(error, APIError) and error.failure.status_code == 408
     return timed_out or isinstance(error, InternalServerError | APIResponseValidationError)
 
 

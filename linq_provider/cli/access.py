@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from linq_provider.cli.check import Check, Mark
-from linq_provider.cli.lines import KEY_MEND, list_lines
+from linq_provider.cli.lines import list_lines, require_key
 from linq_provider.cli.stack import stack_config, values
 from linq_provider.config import DEFAULT_BASE_URL, KEYS, LOOPBACK_HOSTS, Settings
 from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError, plain
@@ -67,8 +67,10 @@ def _override() -> Check:
 
 
 def _key(settings: Settings) -> Check:
-    if settings.api_key is None:
-        return Check("key", Mark.FAILS, "No Linq API key is configured.", KEY_MEND)
+    try:
+        require_key(settings)
+    except LinqError as error:
+        return _failed("key", error)
     return Check("key", Mark.OK, f"well-formed, from {settings.api_key_source}")
 
 

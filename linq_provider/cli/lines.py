@@ -11,7 +11,18 @@ from linq_provider.errors import ConfigurationError
 if TYPE_CHECKING:
     from linq_provider.answers import PhoneNumber
 
-KEY_MEND = "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+
+def require_key(settings: Settings) -> None:
+    """Refuse to go on without a key, in the words of a command.
+
+    Raises:
+        ConfigurationError: there is none.
+    """
+    try:
+        settings.require_api_key()
+    except ConfigurationError as error:
+        error.next_step = "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+        raise
 
 
 def list_lines(settings: Settings) -> list[PhoneNumber]:
@@ -20,8 +31,7 @@ def list_lines(settings: Settings) -> list[PhoneNumber]:
     Raises:
         LinqError: see `linq_provider.errors`.
     """
-    if settings.api_key is None:
-        raise ConfigurationError("No Linq API key is configured.", next_step=KEY_MEND)
+    require_key(settings)
     from linq_provider.client import LinqClient
 
     with working("Asking Linq for the lines"):
