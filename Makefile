@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 # Folders too, so that a file taken away counts as a change.
-SOURCES := pyproject.toml $(wildcard README.md LICENSE) $(shell find linq_provider -name __pycache__ -prune -o -print)
+SOURCES := pyproject.toml $(wildcard README.md LICENSE) pytest_linq_provider.py $(shell find linq_provider -name __pycache__ -prune -o -print)
 
 DEPENDENCIES := $(VENV)/.dependencies
 DOCS := $(VENV)/docs
@@ -17,9 +17,9 @@ INSTALLED := $(VENV)/.installed
 unexport PYTHONPATH
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-WITH_CLI = cli=$$($(BIN)/python tools/pulumi_cli.py) && PATH="$(BIN):$$cli:$$PATH" && export PATH &&
-WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/go_programs.py toxiproxy) && \
-  actionlint=$$(python tools/go_programs.py actionlint) && PATH="$$PATH:$$toxiproxy:$$actionlint" &&
+WITH_CLI = cli=$$($(BIN)/python tools/bootstrap/pulumi_cli.py) && PATH="$(BIN):$$cli:$$PATH" && export PATH &&
+WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/bootstrap/go_programs.py toxiproxy) && \
+  actionlint=$$(python tools/bootstrap/go_programs.py actionlint) && PATH="$$PATH:$$toxiproxy:$$actionlint" &&
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -56,7 +56,7 @@ mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test 
 	@$(WITH_TOOLS) python tools/mutants.py
 
 bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
-	@$(WITH_CLI) python tools/bench.py
+	@$(WITH_CLI) cd tools && python -m bench
 
 docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; warnings are errors
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet

@@ -18,9 +18,9 @@ from linq_provider.errors import (
     RateLimitError,
     RefusedError,
 )
-from linq_provider.lookup import PhoneNumber, get_phone_number, get_phone_numbers
-from linq_provider.program import PhoneNumberForwarding, Provider
-from linq_provider.program_fleet import ForwardingRoster, PhoneNumberForwardings, load_roster
+from linq_provider.program.fleet import ForwardingRoster, PhoneNumberForwardings, load_roster
+from linq_provider.program.forwarding import PhoneNumberForwarding, Provider
+from linq_provider.program.lookup import PhoneNumber, get_phone_number, get_phone_numbers
 
 __all__ = [
     "APIConnectionError",

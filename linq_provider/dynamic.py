@@ -14,15 +14,15 @@ import pulumi
 import pulumi.dynamic
 from pulumi.output import Unknown as PulumiUnknown
 
-from linq_provider import host
 from linq_provider.config import Settings
 from linq_provider.errors import LinqError
+from linq_provider.provider import host
 
 if TYPE_CHECKING:
-    from linq_provider.fleet import FleetLifecycle
-    from linq_provider.forwarding import Diff, Inputs, Outputs
-    from linq_provider.forwardings import Fleet
-    from linq_provider.lifecycle import ForwardingLifecycle
+    from linq_provider.core.fleet import FleetLifecycle
+    from linq_provider.core.fleet_records import Fleet
+    from linq_provider.core.lifecycle import ForwardingLifecycle
+    from linq_provider.core.records import Diff, Inputs, Outputs
 
 _R = TypeVar("_R")
 FLEET_ID = "fleet"  # the lines have ids of their own
@@ -161,12 +161,12 @@ _lifecycles = _Lifecycles()
 
 def _new_lifecycle(settings: Settings) -> _Lifecycle:
     # Imported here, in the provider process: a program that only declares has no use for an HTTP client.
-    from linq_provider.account import Account
-    from linq_provider.client import LinqClient
-    from linq_provider.declarations import Declarations
-    from linq_provider.fleet import FleetLifecycle
-    from linq_provider.lifecycle import ForwardingLifecycle
-    from linq_provider.together import Together
+    from linq_provider.api.client import LinqClient
+    from linq_provider.core.account import Account
+    from linq_provider.core.concurrency import Together
+    from linq_provider.core.declarations import Declarations
+    from linq_provider.core.fleet import FleetLifecycle
+    from linq_provider.core.lifecycle import ForwardingLifecycle
 
     client = LinqClient(settings)
     account, declarations = Account(client), Declarations()
@@ -178,26 +178,26 @@ def _new_lifecycle(settings: Settings) -> _Lifecycle:
 
 
 def _inputs(props: Mapping[str, Any]) -> Inputs:
-    from linq_provider.forwarding import Inputs
+    from linq_provider.core.records import Inputs
 
     return _record(Inputs, props)
 
 
 def _outputs(props: Mapping[str, Any]) -> Outputs:
-    from linq_provider.forwarding import Outputs
+    from linq_provider.core.records import Outputs
 
     return _record(Outputs, props)
 
 
 def _fleet(props: Mapping[str, Any]) -> Fleet:
-    from linq_provider.forwardings import Fleet
+    from linq_provider.core.fleet_records import Fleet
 
     return _record(Fleet, props)
 
 
 def _record(kind: type[_R], props: Mapping[str, Any]) -> _R:
     """Properties as a record, with our unknown for Pulumi's own."""
-    from linq_provider.forwarding import Unknown
+    from linq_provider.core.records import Unknown
 
     def ours(value: Any) -> Any:
         if isinstance(value, PulumiUnknown):
@@ -212,7 +212,7 @@ def _record(kind: type[_R], props: Mapping[str, Any]) -> _R:
 
 def _props(record: Inputs | Outputs | Fleet) -> dict[str, Any]:
     """A record as properties: without what is not declared, and with Pulumi's own unknown for ours."""
-    from linq_provider.forwarding import Unknown
+    from linq_provider.core.records import Unknown
 
     unknown: Any = PulumiUnknown
 

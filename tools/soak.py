@@ -20,7 +20,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from linq_provider.client import LinqClient
+from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
 from linq_provider.emulator import Emulator, Fault
 from linq_provider.emulator.service import RateLimit

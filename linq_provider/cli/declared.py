@@ -10,10 +10,10 @@ from typing import Any
 
 from linq_provider.cli.stack import load_settings, stack_resources
 from linq_provider.config import EXPLICIT, Settings
+from linq_provider.core.roster import load_roster
 from linq_provider.errors import LinqError
-from linq_provider.roster import load_roster
 
-# The types in every state file, see linq_provider/program.py and program_fleet.py.
+# The types in every state file, see linq_provider/program/forwarding.py and program_fleet.py.
 ONE = "pulumi-python:dynamic/linq:PhoneNumberForwarding"
 FLEET = "pulumi-python:dynamic/linq:PhoneNumberForwardings"
 # How the engine marks a secret in a state, and which mark says secret (sdk/go/common/resource/sig in pulumi/pulumi).

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from linq_provider.answers import PhoneNumber
 from linq_provider.cli.declared import Declared
 from linq_provider.errors import LinqError
+from linq_provider.phone_number import PhoneNumber
 
 SECRET = "[secret]"
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from linq_provider.answers import PhoneNumber
-from linq_provider.e164 import e164_problem, is_uuid
+from linq_provider.core.e164 import e164_problem, is_uuid
 from linq_provider.errors import plain
+from linq_provider.phone_number import PhoneNumber
 
 
 @dataclass(frozen=True)

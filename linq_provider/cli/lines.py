@@ -9,7 +9,7 @@ from linq_provider.config import Settings
 from linq_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from linq_provider.answers import PhoneNumber
+    from linq_provider.phone_number import PhoneNumber
 
 
 def require_key(settings: Settings) -> None:
@@ -32,7 +32,7 @@ def list_lines(settings: Settings) -> list[PhoneNumber]:
         LinqError: see `linq_provider.errors`.
     """
     require_key(settings)
-    from linq_provider.client import LinqClient
+    from linq_provider.api.client import LinqClient
 
     with working("Asking Linq for the lines"):
         client = LinqClient(settings)

@@ -6,7 +6,7 @@ import pytest
 from pulumi import automation
 from workspace import PROJECT, Workspace
 
-from linq_provider.lookup import get_phone_number
+from linq_provider.program.lookup import get_phone_number
 
 pytestmark = pytest.mark.engine
 
@@ -18,7 +18,7 @@ def test_a_program_declares_all_lines_of_a_type(stack: Workspace) -> None:
     assert len(imessage) == 3
     stack.program(
         """
-        from linq_provider.lookup import get_phone_number, get_phone_numbers
+        from linq_provider.program.lookup import get_phone_number, get_phone_numbers
 
         for line in get_phone_numbers():
             if line.line_type == "iMessage":
@@ -37,7 +37,7 @@ def test_a_program_declares_all_lines_of_a_type(stack: Workspace) -> None:
 
 def test_a_line_that_is_not_seen(stack: Workspace) -> None:
     """The preview ends with the sentence, without a traceback and without the key."""
-    stack.program('from linq_provider.lookup import get_phone_number\nget_phone_number("+12025550000")\n')
+    stack.program('from linq_provider.program.lookup import get_phone_number\nget_phone_number("+12025550000")\n')
     output = stack.preview(fails=True).output
     assert "This key does not see the line +12025550000; it sees 3: " in output
     assert "Traceback" not in output

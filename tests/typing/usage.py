@@ -1,4 +1,4 @@
-"""What programs write, for the type checkers: run by nobody, checked by tests/test_typing.py."""
+"""What programs write, for the type checkers: run by nobody, checked by tests/unit/test_typing.py."""
 
 from __future__ import annotations
 

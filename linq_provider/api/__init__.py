@@ -1,0 +1,1 @@
+"""Linq's API over HTTP: the only package that knows it."""

@@ -1,0 +1,235 @@
+"""Linq's JSON, read strictly: records where it is as documented, a typed error where it is not."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from linq_provider.config import Settings
+from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain, redacted
+from linq_provider.phone_number import PhoneNumber
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` also reads "1_0", "inf" and "٣"
+
+
+class _Malformed(ValueError):
+    """The body is not what is documented; `truncated` where its end seems to be missing."""
+
+    def __init__(self, reason: str, *, truncated: bool = False) -> None:
+        super().__init__(reason)
+        self.truncated = truncated
+
+
+def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
+    """The JSON object of a successful answer.
+
+    Raises:
+        APIResponseValidationError: no JSON object, or one that says `"success": false`.
+    """
+    try:
+        payload = _json_object(body)
+        if payload.get("success", True) is not True or payload.get("error"):
+            raise _Malformed('HTTP 200 with "success": false, or with an error')
+    except _Malformed as error:
+        raise invalid_answer(failure, str(error), truncated=error.truncated) from None
+    return payload
+
+
+def phone_number_from(payload: Mapping[str, Any], failure: Failure) -> PhoneNumber:
+    """One line from a JSON object; unknown fields are ignored.
+
+    Raises:
+        APIResponseValidationError: a documented field is missing or of another type.
+    """
+    identity, number = payload.get("id"), payload.get("phone_number")
+    forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
+    if not (isinstance(identity, str) and identity and isinstance(number, str) and number):
+        raise invalid_answer(failure, "a line without id or phone_number")
+    if "forwarding_number" not in payload or not isinstance(forwarding, str | None):
+        raise invalid_answer(failure, "a line without forwarding_number")
+    line_type = line_type if isinstance(line_type, str) else None
+    return PhoneNumber(identity.lower(), number, forwarding or "", line_type)
+
+
+def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[PhoneNumber]:
+    """All lines from the answer to the list call.
+
+    Raises:
+        APIResponseValidationError: not the documented list.
+    """
+    rows = payload.get("phone_numbers")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise invalid_answer(failure, "no list of phone_numbers")
+    lines = [phone_number_from(row, failure) for row in rows]
+    if len({line.id for line in lines}) < len(set(lines)):
+        raise invalid_answer(failure, "one line twice, with different numbers")
+    return lines
+
+
+def error_from(
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    asked: Failure,
+    settings: Settings,
+    sent: Mapping[str, Any] | None = None,
+) -> APIError:
+    """The exception for an unsuccessful answer, with what its body tells, except of the key and of what was `sent`."""
+    try:
+        payload = _json_object(body)
+    except _Malformed:
+        payload = {}
+    error = payload.get("error")
+    said: Mapping[str, Any] = error if isinstance(error, dict) else {}
+    key = settings.api_key or ""
+    secrets = (key, base64.b64encode(key.encode()).decode().rstrip("="), *(sent or {}).values())
+    failure = Failure(
+        asked.method,
+        asked.path,
+        asked.status_code,
+        code=redacted(_text(said.get("code")), secrets),
+        detail=redacted(_text(said.get("message")) or _without_json(asked.status_code, headers), secrets),
+        doc_url=redacted(_text(said.get("doc_url")), secrets),
+        trace_id=redacted(_text(payload.get("trace_id")), secrets),
+        retry_after=retry_after(headers, said.get("retry_after")),
+        attempts=asked.attempts,
+        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
+    )
+    return api_error_class(asked.status_code)(failure, next_step=_next_step(failure, settings))
+
+
+def retry_after(headers: Mapping[str, str], from_body: object = None) -> float | None:
+    """Seconds that the server asks to wait, or None.
+
+    Read from `retry-after-ms`, else `Retry-After`, else `error.retry_after`, as Linq's own SDKs do.
+    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent.
+    """
+    milliseconds = _seconds(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    for value in (headers.get("retry-after"), from_body):
+        seconds = _seconds(value)
+        if seconds is None and isinstance(value, str):
+            seconds = _until(value)
+        if seconds is not None:
+            return seconds
+    return None
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None
+
+
+def _until(http_date: str) -> float | None:
+    try:
+        moment = parsedate_to_datetime(http_date)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    text = ""
+    try:
+        text = body.decode("utf-8-sig").strip()
+        value = json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except json.JSONDecodeError as error:
+        raise _Malformed("no valid JSON", truncated=_is_cut(text, error)) from None
+    except UnicodeDecodeError as error:
+        raise _Malformed("no valid JSON", truncated=error.reason == "unexpected end of data") from None
+    except _Malformed:
+        raise
+    except (ValueError, RecursionError):  # a number of thousands of digits; nesting of thousands of levels
+        raise _Malformed("no valid JSON") from None
+    if not isinstance(value, dict):
+        raise _Malformed("JSON, but no object")
+    return value
+
+
+def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
+    """Whether `text` is the beginning of a JSON object, rather than something else or wrong inside."""
+    at_end = error.pos >= len(text) or not text.endswith("}") or error.msg.startswith("Unterminated")
+    return at_end and text[:1] in ("", "{")
+
+
+def _no_constant(name: str) -> float:
+    raise _Malformed(f"{name}, which is no JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Malformed("JSON with a key twice")
+    return value
+
+
+def invalid_answer(asked: Failure, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
+    """The exception for a success that cannot be trusted."""
+    failure = Failure(
+        asked.method,
+        asked.path,
+        asked.status_code,
+        detail=reason,
+        attempts=asked.attempts,
+        truncated=truncated,
+    )
+    return APIResponseValidationError(
+        failure,
+        next_step="This is not Linq's documented answer: check linq:baseUrl and any proxy on the way.",
+    )
+
+
+def _text(value: object) -> str:
+    return plain(str(value)) if isinstance(value, str | int) else ""
+
+
+def _without_json(status_code: int, headers: Mapping[str, str]) -> str:
+    if 300 <= status_code < 400:
+        try:
+            host = urlsplit(headers.get("location", "")).hostname
+        except ValueError:
+            host = None
+        return f"redirected to {plain(host or 'no host', limit=80)}, which is not followed"
+    kind = headers.get("content-type", "").split(";")[0]
+    return f"an answer without Linq's error body ({plain(kind, limit=40) or 'no content type'})"
+
+
+def _next_step(failure: Failure, settings: Settings) -> str:
+    status = failure.status_code
+    if status == 401:
+        return (
+            f"The key came from {settings.api_key_source}. Set a valid one with `pulumi config set --secret"
+            " linq:apiKey` or LINQ_API_V3_API_KEY. After a rotation `refresh`, `destroy` and `up --refresh` still use"
+            " the key of the last `up`: run `pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE."
+        )
+    if 300 <= status < 400:
+        return "Set linq:baseUrl to the final address."
+    if failure.method == "GET" and status in (400, 404, 422):
+        return "Check linq:baseUrl: Linq's API would not answer so."
+    refused = "Linq does not take this: mend the forwarding_number that is declared for the line."
+    again = "Run the command again."
+    if failure.trace_id:
+        again = "Run the command again; with the trace_id Linq's support can find the request."
+    return {
+        400: refused,
+        403: "Ask the owner of the Linq account for a key that may write this line.",
+        404: "See which lines this key sees with `linq-provider numbers`.",
+        422: refused,
+        429: "Run the command again later.",
+    }.get(status, again)

@@ -1,0 +1,102 @@
+"""What may not be written: somebody else's number, a line under two names, a loop, many clears at once."""
+
+from __future__ import annotations
+
+from linq_provider.core.account import Account
+from linq_provider.core.declarations import Declarations
+from linq_provider.core.fleet_records import Fleet
+from linq_provider.core.records import Unknown
+from linq_provider.errors import RefusedError
+from linq_provider.phone_number import PhoneNumber
+
+FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
+FEW_PERCENT = 10  # or so many of a hundred
+
+
+def refuse_somebody_elses(line: PhoneNumber, declared: str, *, overwrite: bool, recorded: str | None) -> None:
+    """Refuse to write over a number that neither the program nor the state knows.
+
+    `recorded` is what the state says the line forwards to; None where the line is new to the stack.
+
+    Raises:
+        RefusedError: it names the live number and the way out.
+    """
+    live = line.forwarding_number
+    if overwrite or live in (declared, recorded) or (recorded is None and not live):
+        return
+    if recorded is None:
+        raise RefusedError(
+            f"Line {line.id} already forwards to {live}, which is not the declared number.",
+            next_step="Declare that number to adopt it as it is, or set overwrite=True to replace it.",
+        )
+    raise RefusedError(
+        f"Line {line.id} was changed outside Pulumi to {live or 'not forwarded'}.",
+        next_step="Run `pulumi refresh` to see it, or set overwrite=True to replace it.",
+    )
+
+
+def refuse_two_names(account: Account, declarations: Declarations, identity: str) -> None:
+    """Refuse a line that is declared by its number and by its id, as far as it is known, without a request.
+
+    A resource has one name for its line, so two names are two resources.
+
+    Raises:
+        RefusedError: both names are declared in this run.
+    """
+    line = account.known(identity)
+    if line and declarations.declares(line.id) and declarations.declares(line.phone_number):
+        raise RefusedError(
+            f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
+            " phone_number_id.",
+            next_step="Remove one of the two; which one's number would win is not defined.",
+        )
+
+
+def refuse_loop(account: Account, declarations: Declarations, identity: str, forwarding_number: str) -> None:
+    """Follow the declared forwardings from a line, as far as they are known, without a request.
+
+    Raises:
+        RefusedError: they lead back to the line, so that calls would go round and never ring.
+    """
+    line = account.known(identity)
+    start = line.phone_number if line else identity
+    step: str | None = forwarding_number
+    seen: set[str] = set()
+    while step and step not in seen:
+        if step == start:
+            raise RefusedError(
+                f"The line forwards to {'another declared line that forwards back' if seen else 'itself'}.",
+                next_step="Calls would go round and never ring: declare another forwarding_number.",
+            )
+        seen.add(step)
+        line = account.known(step)
+        step = declarations.forwarding_of(step, *([line.id] if line else []))
+
+
+def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
+    """An emptied roster must not silence everybody.
+
+    Raises:
+        RefusedError: more lines would be cleared than `allow_clearing` allows.
+    """
+    allow = news.allow_clearing
+    if isinstance(allow, Unknown) or Unknown.UNKNOWN in (news.forwardings, news.removed):
+        return
+    clears = [line for line, number in olds.lines.items() if number and _clears(account, declarations, line, news)]
+    # A line that was never seen may be there under its other name.
+    unseen = sum(account.known(line) is None for line in clears)
+    count = len(clears) - min(unseen, len(news.lines.keys() - olds.lines.keys()))
+    allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
+    if count > allowed:
+        raise RefusedError(
+            f"This would clear {count:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",
+            next_step=f"If it is meant, set allow_clearing={count}; if not, look where the map comes from.",
+        )
+
+
+def _clears(account: Account, declarations: Declarations, line: str, news: Fleet) -> bool:
+    names = account.names(line)
+    declared = [news.lines[name] for name in names if name in news.lines]
+    if declared:
+        return declared[0] == ""
+    return news.removed != "keep" and not declarations.declares(*names)

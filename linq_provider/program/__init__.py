@@ -1,0 +1,1 @@
+"""What stack code uses: the resources to declare, and the look-ups."""

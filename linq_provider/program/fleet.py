@@ -1,0 +1,177 @@
+"""What programs use for many lines at once: the fleet, and the component that takes it from a roster file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import wraps
+from inspect import isawaitable
+from os import PathLike
+from typing import Any
+
+import pulumi
+import pulumi.dynamic
+from pulumi.output import Unknown
+
+from linq_provider.core import roster
+from linq_provider.dynamic import PhoneNumberForwardingsProvider
+from linq_provider.errors import ConfigurationError
+from linq_provider.program.forwarding import ProgramError, declare_once, refuse_import, refuse_plaintext_key
+
+
+class ProgramRosterError(ProgramError, ConfigurationError):
+    """A roster file that cannot be used; Pulumi prints what is wrong, a line for each problem, without a traceback."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+@wraps(roster.load_roster)
+def load_roster(file: str | PathLike[str]) -> dict[str, str]:  # noqa: D103
+    try:
+        return roster.load_roster(file)
+    except ConfigurationError as error:
+        raise ProgramRosterError(str(error)) from None
+
+
+class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwardings"):
+    """Where calls to many lines are forwarded, as one resource: written side by side, shown line by line.
+
+    Args:
+        forwardings: each line (E.164, or its phone_number_id) and the number it forwards to: E.164, or "" to declare
+            that it is not forwarded. Values may be Outputs, and so may the whole map; keys may not.
+        overwrite: True, or the lines for which it is: take over what somebody else points elsewhere. Default: refuse.
+        removed: what becomes of a line that is taken out of the map: "clear" it (default), or "keep" its forwarding.
+            Deleting the resource does the same to all of them.
+        allow_clearing: so many lines may be cleared in one update. Without it, more than 5 and more than 10 % are
+            refused, so that an emptied roster does not silence everybody.
+        opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
+
+    Outputs: `forwardings`, what each line forwards to.
+
+    Raises:
+        TypeError: a key of the map is an Output.
+        ProgramError: a line that another resource declares, `import_`, or `linq:apiKey` set without `--secret`.
+    """
+
+    forwardings: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        forwardings: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+        overwrite: pulumi.Input[bool | Sequence[str]] | None = False,
+        removed: pulumi.Input[str] | None = "clear",
+        allow_clearing: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        refuse_import(resource_name, opts)
+        refuse_plaintext_key()
+        if opts is not None and opts.id is not None:
+            raise ProgramError(
+                f"'{resource_name}' has no id to be read by: a fleet is no object at Linq.",
+                next_step="Look lines up with linq.get_phone_numbers(), or declare them: adoption is automatic.",
+            )
+        if isinstance(forwardings, Mapping):
+            declare_once(self, resource_name, opts, forwardings)
+        props = {
+            "forwardings": _prepared(forwardings),
+            "overwrite": _lines_or_bool(overwrite),
+            "removed": None if removed == "clear" else removed,
+            "allow_clearing": allow_clearing,
+        }
+        given = {name: value for name, value in props.items() if value is not None}
+        super().__init__(PhoneNumberForwardingsProvider(), resource_name, given, opts)
+
+
+class ForwardingRoster(pulumi.ComponentResource):
+    """The lines of a roster file, forwarded: `load_roster` and `PhoneNumberForwardings` in one.
+
+    Args:
+        file: YAML or CSV, see `load_roster`. A relative path counts from the folder of the program.
+        overwrite, removed, allow_clearing: as in `PhoneNumberForwardings`.
+
+    Outputs: `forwardings`, what each line forwards to.
+
+    Raises:
+        ConfigurationError: see `load_roster`.
+    """
+
+    forwardings: pulumi.Output[Mapping[str, str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        file: str | PathLike[str],
+        overwrite: pulumi.Input[bool | Sequence[str]] | None = False,
+        removed: pulumi.Input[str] | None = "clear",
+        allow_clearing: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__("linq:index:ForwardingRoster", resource_name, None, opts)
+        fleet = PhoneNumberForwardings(
+            resource_name,
+            forwardings=load_roster(file),
+            overwrite=overwrite,
+            removed=removed,
+            allow_clearing=allow_clearing,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.forwardings = fleet.forwardings
+        self.register_outputs({"forwardings": fleet.forwardings})
+
+
+def _prepared(forwardings: Any) -> Any:
+    """The map as Pulumi has to see it.
+
+    With False for None, which Pulumi leaves out of a map: the line would be cleared for it. With each phone_number_id
+    in lower case, as the API writes it: Pulumi keeps a value secret under the name that the program gave it.
+    """
+    forwardings = _awaited(forwardings)
+    if isinstance(forwardings, pulumi.Output):
+        return forwardings.apply(_prepared)
+    if not isinstance(forwardings, Mapping):
+        return forwardings
+    for line in forwardings:
+        if isinstance(line, pulumi.Output):
+            raise TypeError(
+                "A key of forwardings is an Output, which cannot be a key: use the line's phone_number as text, or make"
+                " the whole map an Output: forwardings=line.phone_number.apply(lambda number: {number: ...})."
+            )
+    prepared = {_lower(line): _false_for_none(number) for line, number in forwardings.items()}
+    if len(prepared) < len(forwardings):
+        raise ProgramError(
+            "forwardings names a phone_number_id twice, in capitals and in lower case.",
+            next_step="Keep one of them: which one's number would win is not defined.",
+        )
+    return prepared
+
+
+def _lines_or_bool(overwrite: Any) -> Any:
+    overwrite = _awaited(overwrite)
+    if isinstance(overwrite, pulumi.Output):
+        return overwrite.apply(_lines_or_bool)
+    if isinstance(overwrite, Sequence) and not isinstance(overwrite, str):
+        return [_lower(line) for line in overwrite]
+    return None if overwrite is False else overwrite
+
+
+def _lower(line: Any) -> Any:
+    line = _awaited(line)
+    if isinstance(line, pulumi.Output):
+        return line.apply(_lower)
+    return line.lower() if isinstance(line, str) else line
+
+
+def _false_for_none(number: Any) -> Any:
+    number = _awaited(number)
+    if isinstance(number, pulumi.Output):
+        # What a run still does not know will never be known, because its resource failed; Pulumi would leave it out.
+        return number.apply(_false_for_none, run_with_unknowns=not pulumi.runtime.is_dry_run())
+    return False if number is None or isinstance(number, Unknown) else number
+
+
+def _awaited(value: Any) -> Any:
+    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too."""
+    return pulumi.Output.from_input(value) if isawaitable(value) else value

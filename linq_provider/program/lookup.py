@@ -1,0 +1,122 @@
+"""The account's lines, looked up while the program runs."""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+
+from linq_provider.config import EXPLICIT, Settings
+from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.errors import LinqError
+from linq_provider.phone_number import PhoneNumber
+from linq_provider.program.forwarding import ProgramError, refuse_plaintext_key
+
+__all__ = ["PhoneNumber", "get_phone_number", "get_phone_numbers"]
+NAMED_LINES = 3  # how many visible lines an error names
+
+# The monitor is a run's own, also where several runs share one process (Automation API, unit tests).
+_listed: weakref.WeakKeyDictionary[Any, dict[Settings, tuple[PhoneNumber, ...]]]
+_listed = weakref.WeakKeyDictionary()
+
+
+def get_phone_numbers(*, api_key: str | None = None, base_url: str | None = None) -> list[PhoneNumber]:
+    """Every line that the key sees, as it was at the first look-up of this run.
+
+    One request, however often a program looks up; a failure is not remembered. By default with the stack's
+    configuration and environment, as the resources. With `api_key`, for another account, nothing is inherited from
+    either, as in `linq.Provider`: without `base_url` the request goes to Linq's own address.
+
+    Raises:
+        LinqError: the list could not be had, or is empty; `linq:apiKey` is set without `--secret`; `base_url` without
+            `api_key`, which would send the stack's key elsewhere.
+        TypeError: an argument is an Output.
+    """
+    _refuse_outputs(api_key=api_key, base_url=base_url)
+    try:
+        settings = _settings(api_key, base_url)
+        run = pulumi.runtime.settings.get_monitor()
+        listed = _listed.setdefault(run, {}) if run is not None else {}
+        if settings not in listed:
+            listed[settings] = _list(settings)
+        return list(listed[settings])
+    except ProgramError:
+        raise
+    except LinqError as error:
+        # Pulumi prints this one without a traceback.
+        raise ProgramError(error.message, next_step=error.next_step) from error
+
+
+def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | None = None) -> PhoneNumber:
+    """One line, by its number (E.164) or its phone_number_id in any case; see `get_phone_numbers`.
+
+    Raises:
+        LinqError: the key does not see the line, or `line` is neither; and as `get_phone_numbers`.
+        TypeError: an argument is an Output.
+    """
+    _refuse_outputs(line=line)
+    if not is_uuid(line) and (problem := e164_problem(line)):
+        raise ProgramError(
+            f"get_phone_number was given no phone_number_id, and a number that {problem}.",
+            next_step="See the account's lines with `linq-provider numbers`.",
+        )
+    lines = get_phone_numbers(api_key=api_key, base_url=base_url)
+    for found in lines:
+        if line.lower() in (found.id, found.phone_number):
+            return found
+    seen = sorted(found.phone_number for found in lines)
+    more = ", …" if len(seen) > NAMED_LINES else ""
+    raise ProgramError(
+        f"This key does not see the line {line}; it sees {len(seen)}: {', '.join(seen[:NAMED_LINES])}{more}.",
+        next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and that the key"
+        " is one of the right account.",
+    )
+
+
+def _settings(api_key: str | None, base_url: str | None) -> Settings:
+    if api_key is not None:
+        given = {"linq:apiKey": api_key, "linq:baseUrl": base_url, EXPLICIT: True}
+        return replace(Settings.load(given), api_key_source="the argument api_key")
+    if base_url is not None:
+        raise ProgramError(
+            "A look-up was given a base_url without an api_key: the stack's key would be sent there.",
+            next_step="Give it the api_key of that account too, or set linq:baseUrl for the whole stack.",
+        )
+    refuse_plaintext_key()
+    return Settings.load(_StackConfig())
+
+
+class _StackConfig:
+    """The stack's configuration by its full keys, as the engine hands it to a provider."""
+
+    def get(self, key: str) -> str | None:
+        namespace, _, name = key.partition(":")
+        return pulumi.Config(namespace).get(name)
+
+
+def _list(settings: Settings) -> tuple[PhoneNumber, ...]:
+    from linq_provider.api.client import LinqClient  # `import linq_provider` is to stay cheap
+
+    client = LinqClient(settings)
+    try:
+        # Twice where it is empty: for a program that declares what it finds, a wrong answer would be lost lines.
+        lines = client.list_phone_numbers() or client.list_phone_numbers()
+    finally:
+        client.close()
+    if not lines:
+        raise ProgramError(
+            "This key sees no lines at all: is it the right account?",
+            next_step="Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
+        )
+    return tuple(lines)
+
+
+def _refuse_outputs(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if isinstance(value, pulumi.Output):
+            raise TypeError(
+                f"{name} is an Output, whose value a look-up cannot wait for: give it plain text, such as"
+                f" config.require(...) instead of config.require_secret(...); it is never printed or recorded."
+            )

@@ -1,0 +1,296 @@
+"""Linq's JSON, read strictly: what is a record, what is an error, and what each field tells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from linq_provider.api.answers import (
+    PhoneNumber,
+    error_from,
+    payload_from,
+    phone_number_from,
+    phone_numbers_from,
+    retry_after,
+)
+from linq_provider.config import Settings
+from linq_provider.errors import APIError, APIResponseValidationError, Failure
+
+GENERATED = settings(database=None, deadline=None, derandomize=True)
+ASKED = Failure("GET", "/v3/phone_numbers", 200, attempts=2)
+SETTINGS = Settings(api_key="key", api_key_source="linq:apiKey")
+LINE = {
+    "id": "182BD5E5-6e1a-4fe4-a799-aa6d9a6ab26e",
+    "phone_number": "+12025551234",
+    "forwarding_number": None,
+    "line_type": "iMessage",
+    "reputation": {"status": "HEALTHY", "doc_url": "https://docs.linqapp.com/é東"},
+}
+ANSWER = json.dumps({"phone_numbers": [LINE]}, ensure_ascii=False).encode()
+
+
+def error_of(status: int, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> APIError:
+    """The exception for an answer to `GET /v3/phone_numbers`."""
+    return error_from(headers or {}, body, asked=Failure("GET", "/v3/phone_numbers", status), settings=SETTINGS)
+
+
+def test_a_list_becomes_records() -> None:
+    """Ids in lower case, null as "", unknown fields ignored."""
+    assert phone_numbers_from(payload_from(ANSWER, ASKED), ASKED) == [
+        PhoneNumber("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234", "", "iMessage")
+    ]
+
+
+@pytest.mark.parametrize("line_type", [None, 7, {}, "RCS"])
+def test_line_type_is_optional(line_type: object) -> None:
+    """Stored documents disagree about it, and nothing depends on it."""
+    line = phone_number_from({**LINE, "line_type": line_type}, ASKED)
+    assert line.line_type == ("RCS" if line_type == "RCS" else None)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"id": None},
+        {"id": ""},
+        {"id": 7},
+        {"phone_number": None},
+        {"phone_number": ""},
+        {"forwarding_number": 12025559999},
+        {"forwarding_number": False},
+        {"forwarding_number": ["+12025559999"]},
+    ],
+)
+def test_row_15_a_line_of_another_shape_is_an_error(broken: dict[str, object]) -> None:
+    """One malformed row makes the whole list untrusted: skipping it would look like a lost line."""
+    with pytest.raises(APIResponseValidationError):
+        phone_numbers_from({"phone_numbers": [LINE, {**LINE, **broken}]}, ASKED)
+
+
+@pytest.mark.parametrize("missing", ["id", "phone_number", "forwarding_number"])
+def test_row_15_a_line_without_a_documented_field_is_an_error(missing: str) -> None:
+    """An absent forwarding_number is not "not forwarded"."""
+    with pytest.raises(APIResponseValidationError):
+        phone_number_from({key: value for key, value in LINE.items() if key != missing}, ASKED)
+
+
+@pytest.mark.parametrize(
+    "payload", [{}, {"phone_numbers": None}, {"phone_numbers": {}}, {"phone_numbers": [None]}, {"data": []}]
+)
+def test_row_15_an_answer_without_list_is_an_error_and_no_empty_list(payload: dict[str, Any]) -> None:
+    """An account without lines says `[]`; anything else says nothing about lines."""
+    with pytest.raises(APIResponseValidationError):
+        phone_numbers_from(payload, ASKED)
+    assert phone_numbers_from({"phone_numbers": []}, ASKED) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b'"ok"',
+        b"1",
+        b"NaN",
+        b'{"a": NaN}',
+        b'{"a": Infinity}',
+        b'{"a": 1, "a": 2}',
+        b'{"success": false}',
+        b"{'a': 1}",
+        b"<html><body>Sign in</body></html>",
+        ANSWER.decode().encode("utf-16"),
+        ANSWER.decode().encode("cp932", "replace"),
+        b"\xff\xfe{}",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"a": ' + b"9" * 5000 + b"}",
+        b"{}{}",
+    ],
+    ids=lambda body: body[:12].decode("latin-1"),
+)
+def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
+    """Array, NaN, duplicate keys, success:false, wrong charset, HTML, deep nesting, 5,000 digits."""
+    with pytest.raises(APIResponseValidationError) as caught:
+        payload_from(body, ASKED)
+    assert (caught.value.status_code, caught.value.attempts) == (200, 2)
+
+
+def test_row_07_only_an_end_that_is_missing_counts_as_truncated() -> None:
+    """A body that is wrong but whole is not asked for again."""
+    for body in (b"[]", b'{"a": 1, "a": 2}', b"<html></html>", b"{'a': 1}", b'{"a" 1}'):
+        with pytest.raises(APIResponseValidationError) as caught:
+            payload_from(body, ASKED)
+        assert not caught.value.truncated, body
+
+
+def test_row_07_an_answer_cut_anywhere_counts_as_truncated() -> None:
+    """Every proper beginning of an answer may be retried, cut in a literal, a string or a character too."""
+    for length in range(len(ANSWER)):
+        with pytest.raises(APIResponseValidationError) as caught:
+            payload_from(ANSWER[:length], ASKED)
+        assert caught.value.truncated, ANSWER[:length]
+
+
+def test_row_07_a_byte_order_mark_is_no_part_of_the_json() -> None:
+    """RFC 8259, section 8.1: a parser may ignore it; the rest is as documented."""
+    assert payload_from(b"\xef\xbb\xbf" + ANSWER, ASKED) == payload_from(ANSWER, ASKED)
+
+
+@GENERATED
+@given(st.binary(max_size=200) | st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists).map(str))
+@example("9" * 5000)
+@example('{"error": {"code": ' + "9" * 4000 + "}}")
+@example('{"error": {"retry_after": ' + "9" * 4000 + "}}")
+def test_row_07_any_body_of_an_error_gives_an_error(body: bytes | str) -> None:
+    """Reading the details of a failure never fails itself."""
+    error = error_of(500, body=body if isinstance(body, bytes) else body.encode("utf-8", "surrogatepass"))
+    assert len(str(error)) <= 500
+    assert str(error).isprintable()
+
+
+def test_the_error_body_of_linq_is_read_in_full() -> None:
+    """Code, message, doc_url, trace_id and retry_after become fields."""
+    body = b"""{"error": {"status": 429, "code": 1007, "message": "Rate limit exceeded", "retry_after": 3,
+        "doc_url": "https://docs.linqapp.com/error/codes/1xxx/1007/"}, "success": false, "trace_id": "t-1"}"""
+    error = error_of(429, headers={"x-should-retry": "FALSE"}, body=body)
+    assert type(error).__name__ == "RateLimitError"
+    assert (error.code, error.detail) == ("1007", "Rate limit exceeded")
+    assert (error.doc_url, error.trace_id) == ("https://docs.linqapp.com/error/codes/1xxx/1007/", "t-1")
+    assert (error.retry_after, error.should_retry) == (3.0, False)
+
+
+def test_row_14_a_401_says_where_the_key_came_from() -> None:
+    """The next step names the source, both ways to set a key, and the override for after a rotation."""
+    said = str(error_of(401))
+    assert "The key came from linq:apiKey." in said
+    assert "`pulumi config set --secret linq:apiKey`" in said
+    assert "`pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE." in said
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 503])
+def test_every_error_ends_with_a_next_step(status: int) -> None:
+    """No status leaves the user without one."""
+    error = error_of(status)
+    assert error.next_step.endswith(".")
+    assert str(error).endswith(error.next_step)
+
+
+@pytest.mark.parametrize(
+    ("headers", "from_body", "seconds"),
+    [
+        ({"retry-after": "1"}, None, 1.0),
+        ({"retry-after": "0.2"}, None, 0.2),
+        ({"retry-after": "2 "}, None, 2.0),
+        ({"retry-after": "0"}, None, 0.0),
+        ({"retry-after": "99999"}, None, 99999.0),
+        ({"retry-after-ms": "1500", "retry-after": "7"}, None, 1.5),
+        ({"retry-after-ms": "soon", "retry-after": "7"}, None, 7.0),
+        ({"retry-after": "7"}, 3, 7.0),
+        ({"retry-after": "soon"}, 3, 3.0),
+        ({}, 3, 3.0),
+        ({}, 0.5, 0.5),
+        ({}, "4", 4.0),
+        ({}, True, None),
+        ({}, [3], None),
+        ({}, 10**400, None),
+        ({}, None, None),
+    ],
+)
+def test_row_01_retry_after_is_read_where_linq_puts_it(
+    headers: dict[str, str], from_body: object, seconds: float | None
+) -> None:
+    """Milliseconds before seconds before the body, as Linq's own SDKs do; what is unusable is passed over."""
+    assert retry_after(headers, from_body) == seconds
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        "soon",
+        "-5",
+        "",
+        " ",
+        "1e309",
+        "nan",
+        "inf",
+        "-inf",
+        "٣",
+        "３",
+        "1_0",
+        "0x10",
+        "1,5",
+        "\ud800",
+        "Tue, 99 Xyz",
+    ],
+)
+def test_row_03_garbage_counts_as_absent(garbage: str) -> None:
+    """Nothing that is neither seconds nor a date makes anybody wait."""
+    assert retry_after({"retry-after": garbage}) is None
+    assert retry_after({"retry-after-ms": garbage}) is None
+    assert retry_after({}, garbage) is None
+
+
+@GENERATED
+@given(
+    st.text() | st.from_regex(r"[0-9eE.+\- :,GMTaJn]{1,30}"),
+    st.text() | st.none() | st.integers() | st.floats(),
+)
+@example("Mon, 01 Jan 0000 00:00:00 GMT", None)
+@example("Mon, 01 Jan 2024 00:00:00 +9999", None)
+@example("Mon, 31 Dec 9999 23:59:59 -2359", None)
+@example("Mon, 01 Jan 99999999999 00:00:00 GMT", None)
+@example("0", "")
+def test_row_03_whatever_the_header_says_the_result_is_absent_or_a_finite_wait(header: str, body: object) -> None:
+    """No header and no body field raises, and none gives a negative or endless wait."""
+    seconds = retry_after({"retry-after": header, "retry-after-ms": header}, body)
+    assert seconds is None or 0 <= seconds < float("inf")
+
+
+@GENERATED
+@given(st.floats(0, 1e6))
+def test_row_01_seconds_are_read_exactly(seconds: float) -> None:
+    """A whole or broken number of seconds is what the server wrote."""
+    assert retry_after({"retry-after": repr(seconds)}) == seconds
+
+
+def test_row_02_an_http_date_is_the_time_until_then() -> None:
+    """In the future: that long; in the past: no wait; in 2099: very long."""
+
+    def until(moment: datetime) -> float:
+        return retry_after({"retry-after": format_datetime(moment, usegmt=True)}) or 0.0
+
+    now = datetime.now(timezone.utc)
+    assert 1 <= until(now + timedelta(seconds=3)) <= 3
+    assert until(now - timedelta(days=1)) == 0.0
+    assert until(datetime(2099, 1, 1, tzinfo=timezone.utc)) > 1e9
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("https://other.example/x", "redirected to other.example, which is not followed"),
+        ("/login", "redirected to no host, which is not followed"),
+        ("http://[", "redirected to no host, which is not followed"),
+        ("https://\x07red\x1b.example/", "redirected to red .example, which is not followed"),
+    ],
+)
+def test_row_13_a_redirect_names_the_host_it_pointed_to(location: str, said: str) -> None:
+    """Without control characters, and also where the address is no address."""
+    error = error_of(302, headers={"location": location})
+    assert error.detail == said
+    assert error.next_step == "Set linq:baseUrl to the final address."
+
+
+def test_row_06_an_html_page_is_named_by_its_type_only() -> None:
+    """No tag of a proxy's error page reaches the user."""
+    error = error_of(502, headers={"content-type": "text/html; charset=utf-8"}, body=b"<html><h1>502</h1></html>")
+    assert str(error).startswith(
+        "GET /v3/phone_numbers failed: HTTP 502, an answer without Linq's error body (text/html)."
+    )

@@ -1,0 +1,322 @@
+"""`linq-provider export`: programs and rosters that declare the account as it is."""
+
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from linq_provider import load_roster
+from linq_provider.cli.commands import commands
+from linq_provider.cli.exported import exported
+from linq_provider.cli.program_text import program_text
+from linq_provider.emulator import Emulator
+from linq_provider.phone_number import PhoneNumber
+
+LINES: list[dict[str, Any]] = [
+    {"id": "29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10", "phone_number": "+12025550101", "line_type": None},
+    {
+        "id": "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e",
+        "phone_number": "+12025550100",
+        "forwarding_number": "+12025559999",
+    },
+]
+PROGRAM = '''\
+"""Where calls to the lines of a Linq account are forwarded: 2 lines, 1 of them forwarded.
+
+Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
+nothing. "" declares: not forwarded. Deleting what stands here clears the forwarding, see `retain_on_delete`.
+"""
+
+import linq_provider as linq
+
+# iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
+linq.PhoneNumberForwarding(
+    "line-12025550100",
+    phone_number="+12025550100",
+    forwarding_number="+12025559999",
+)
+
+# 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
+linq.PhoneNumberForwarding(
+    "line-12025550101",
+    phone_number="+12025550101",
+    forwarding_number="",
+)
+'''
+ROSTER = """\
+# Where calls to the lines of a Linq account are forwarded: 2 lines, 1 of them forwarded.
+#
+# Written by `linq-provider export` from the live account. In a Pulumi program:
+#
+#     import linq_provider as linq
+#
+#     linq.ForwardingRoster("lines", file="lines.yaml")
+#
+# `pulumi up` adopts the lines as they are and writes nothing. "" declares: not forwarded.
+# A line that is taken out of this file later is cleared.
+"+12025550100": "+12025559999"  # iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
+"+12025550101": ""  # 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
+"""
+
+Export = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Two lines, listed in another order than that of their numbers."""
+    with Emulator(LINES) as running:
+        yield running
+
+
+@pytest.fixture
+def export(
+    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Export:
+    """The command, run in an empty folder: exit status, stdout, stderr."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)
+
+    def run(*arguments: str, url: str = emulator.url) -> tuple[int, str, str]:
+        monkeypatch.setenv("LINQ_API_V3_BASE_URL", url)
+        with pytest.raises(SystemExit) as end:
+            commands(["export", *arguments])
+        return int(end.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def declared(program: str) -> list[dict[str, Any]]:
+    """The arguments of each resource that a program declares; its name under `name`."""
+    calls = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Call)]
+    return [
+        {"name": ast.literal_eval(call.args[0]), **{str(k.arg): ast.literal_eval(k.value) for k in call.keywords}}
+        for call in calls
+    ]
+
+
+def test_a_program(export: Export) -> None:
+    """The default is a program on stdout that declares each line in the order of the numbers, after one GET."""
+    assert export() == (0, PROGRAM, "")
+
+
+def test_a_roster(export: Export) -> None:
+    """`--format yaml` prints a roster, with how to use it."""
+    assert export("--format", "yaml") == (0, ROSTER, "")
+
+
+def test_only_reads(export: Export, emulator: Emulator) -> None:
+    """Exporting is one GET."""
+    export()
+    assert [request.method for request in emulator.requests] == ["GET"]
+
+
+@pytest.mark.parametrize("name", ["lines.yaml", "lines.YML"])
+def test_the_name_of_the_file_decides(export: Export, name: str) -> None:
+    """A file that ends in .yaml or .yml becomes a roster, which load_roster reads as the account is."""
+    assert export("-o", name) == (0, "", "")
+    assert load_roster(name) == {"+12025550100": "+12025559999", "+12025550101": ""}
+    assert f'file="{name}"' in Path(name).read_text()
+
+
+def test_a_dash_is_stdout(export: Export) -> None:
+    """`-o -` is stdout."""
+    assert export("-o", "-") == (0, PROGRAM, "")
+
+
+@pytest.mark.parametrize("lines", [0, 1, 50, 51, 10_000])
+def test_any_number_of_lines(export: Export, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """From none to 10,000: up to 50 resources with a name each, beyond it one fleet; the roster says the same."""
+    with Emulator(lines) as many:
+        live = {line.phone_number: line.forwarding_number or "" for line in many.phone_numbers}
+        code, program, _ = export(url=many.url)
+        assert export("-o", "lines.yaml", url=many.url)[0] == code == 0
+    compile(program, "__main__.py", "exec")
+    resources = declared(program)
+    if lines > 50:
+        assert resources == [{"name": "lines", "forwardings": live}]
+    else:
+        assert {each["phone_number"]: each["forwarding_number"] for each in resources} == live
+        assert len({each["name"] for each in resources}) == lines
+    if lines:
+        assert load_roster("lines.yaml") == live
+
+
+@pytest.mark.parametrize(("arguments", "words"), [((), "There is nothing to declare"), (("--format=yaml",), "refuses")])
+def test_no_lines_are_said(export: Export, arguments: tuple[str, ...], words: str) -> None:
+    """Where the key sees no lines, both the file and stderr say so."""
+    with Emulator(0) as none:
+        code, text, said = export(*arguments, url=none.url)
+    assert code == 0
+    assert words in text
+    assert said.startswith("This key sees no lines at all")
+
+
+@pytest.mark.parametrize("lines", [0, 2, 51])
+def test_formatted_and_linted(export: Export, lines: int) -> None:
+    """Ruff finds nothing to format and nothing to complain about, without any settings."""
+    pytest.importorskip("ruff")
+    with Emulator(lines) as some:
+        if lines:
+            some.set_forwarding(some.phone_numbers[0].id, "office")
+        export("-o", "exported.py", url=some.url)
+    for command in (["format", "--check"], ["check"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "exported.py"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_cannot_be_declared_is_a_comment(export: Export, emulator: Emulator) -> None:
+    """A target that is no number, and lines that forward in a circle, stand as comments with why; stderr counts them."""
+    emulator.set_forwarding("+12025550101", "office")
+    for number, target in [("+12025550102", "+12025550103"), ("+12025550103", "+12025550102"), ("+12025550104", "+12025550102")]:  # fmt: skip
+        emulator.add_number(number, target)
+    code, program, said = export()
+    assert (code, said) == (0, "3 of 5 lines cannot be declared as they are; comments in the output say why.\n")
+    assert [each["phone_number"] for each in declared(program)] == ["+12025550100", "+12025550104"]
+    assert "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): where it forwards is not in E.164 format" in program
+    assert "it forwards to +12025550103, from where calls come back, and never ring" in program
+    assert export("-o", "lines.yaml")[0] == 0
+    assert set(load_roster("lines.yaml")) == {"+12025550100", "+12025550104"}
+    assert "where it forwards is not in E.164 format" in Path("lines.yaml").read_text()
+
+
+def test_a_number_that_names_no_line(export: Export, emulator: Emulator) -> None:
+    """A line whose number is not E.164 is declared by its id."""
+    emulator.add_number("202-555-0107", phone_number_id="3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21")
+    _, program, _ = export()
+    assert declared(program)[-1] == {
+        "name": "line-3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21",
+        "phone_number_id": "3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21",
+        "forwarding_number": "",
+    }
+
+
+def test_a_number_that_names_two_lines() -> None:
+    """Two lines with one number are declared by their ids, so that the names differ; without an id, left out."""
+    ids = ("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10", "no-uuid")
+    account = exported([PhoneNumber(id_, "+12025550100", "") for id_ in ids])
+    assert [line.identity for line in account.lines] == list(ids[:2])
+    assert account.left_out == ["+12025550100 (no-uuid): neither its number nor its id is well-formed"]
+
+
+def test_text_of_the_server_stays_a_comment(export: Export) -> None:
+    """What the server says cannot become code, or another line of a roster."""
+    evil = 'x"""\nimport os\n"+12025550109": "+12025559999"\u2028y'
+    with Emulator([{"phone_number": "+12025550100", "line_type": evil}]) as other:
+        _, program, _ = export(url=other.url)
+        export("-o", "lines.yaml", url=other.url)
+    assert len(declared(program)) == 1
+    assert [type(node).__name__ for node in ast.parse(program).body] == ["Expr", "Import", "Expr"]
+    assert load_roster("lines.yaml") == {"+12025550100": ""}
+
+
+def test_a_file_is_not_overwritten(export: Export, emulator: Emulator) -> None:
+    """A file that exists is left as it is, without a request, in one sentence that names --force."""
+    Path("__main__.py").write_text("mine")
+    code, text, said = export("-o", "__main__.py")
+    assert (code, text) == (1, "")
+    assert said == "__main__.py exists and was left as it is; name another file, or add --force.\n"
+    assert Path("__main__.py").read_text() == "mine"
+    assert emulator.requests == []
+
+
+def test_a_link_to_nothing_is_not_overwritten(export: Export, tmp_path: Path) -> None:
+    """A dangling link counts as a file that exists."""
+    Path("__main__.py").symlink_to(tmp_path / "elsewhere.py")
+    assert export("-o", "__main__.py")[0] == 1
+    assert not (tmp_path / "elsewhere.py").exists()
+
+
+def test_force_replaces(export: Export) -> None:
+    """`--force` replaces the file, keeps its mode and a link to it, and leaves nothing else behind."""
+    Path("real.py").write_text("mine")
+    Path("real.py").chmod(0o600)
+    Path("link.py").symlink_to("real.py")
+    assert export("-o", "link.py", "--force") == (0, "", "")
+    assert Path("real.py").read_text() == PROGRAM
+    assert stat.S_IMODE(Path("real.py").stat().st_mode) == 0o600
+    assert sorted(path.name for path in Path().iterdir()) == ["link.py", "real.py"]
+
+
+def test_force_makes_a_new_file_too(export: Export) -> None:
+    """`--force` without a file to replace writes a new one."""
+    assert export("-o", "new.py", "--force") == (0, "", "")
+    assert Path("new.py").read_text() == PROGRAM
+
+
+def test_a_new_file_has_the_usual_mode(export: Export) -> None:
+    """A new file has the mode that the umask gives it."""
+    before = os.umask(0o022)
+    try:
+        export("-o", "new.py")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(Path("new.py").stat().st_mode) == 0o644
+
+
+def test_a_file_that_cannot_be_written(export: Export) -> None:
+    """A folder that is not there is one sentence and exit 1."""
+    code, text, said = export("-o", "missing/new.py")
+    assert (code, text) == (1, "")
+    assert said.startswith("missing/new.py cannot be written: ")
+    assert said.count("\n") == 1
+
+
+def test_a_folder_is_no_file(export: Export, emulator: Emulator) -> None:
+    """A folder in place of the file is told before anything is asked, without advice to force it."""
+    code, _, said = export("-o", ".")
+    assert code == 1
+    assert "File '.' is a directory" in said
+    assert "--force" not in said
+    assert emulator.requests == []
+
+
+@pytest.mark.parametrize("arguments", [["-o", "lines.csv"], ["-o", "lines"], ["-o", "lines.txt", "--format", "yaml"]])
+def test_a_name_that_nobody_would_read(export: Export, emulator: Emulator, arguments: list[str]) -> None:
+    """A program has to end in .py and a roster in .yaml or .yml; anything else is refused before anything is asked."""
+    code, text, said = export(*arguments)
+    assert (code, text) == (1, "")
+    assert f"{arguments[1]} is no name for " in said
+    assert emulator.requests == []
+    assert list(Path().iterdir()) == []
+
+
+def test_no_lines_replace_no_file(export: Export, emulator: Emulator) -> None:
+    """A key that sees no lines, most often the wrong one, empties no roster, not even with --force."""
+    export("-o", "lines.yaml")
+    before = Path("lines.yaml").read_text()
+    for line in emulator.phone_numbers:
+        emulator.remove_number(line.id)
+    code, text, said = export("-o", "lines.yaml", "--force")
+    assert (code, text) == (1, "")
+    assert said == "lines.yaml exists and was left as it is: this key sees no lines at all.\n"
+    assert Path("lines.yaml").read_text() == before
+
+
+def test_a_failed_export_writes_no_file(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a refused key there is an error and no file."""
+    monkeypatch.setenv("LINQ_API_V3_API_KEY", "canary-7f3d1c9a")
+    code, _, said = export("-o", "new.py")
+    assert code == 1
+    assert "2004" in said
+    assert "canary" not in said
+    assert list(Path().iterdir()) == []
+
+
+def test_a_program_without_lines_to_declare() -> None:
+    """Where every line is left out, the program is only comments, and imports nothing."""
+    text = program_text(exported([PhoneNumber("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025550100", "office")]))
+    assert [type(node).__name__ for node in ast.parse(text).body] == ["Expr"]
+    assert "# +12025550100 (182bd5e5" in text

@@ -1,0 +1,259 @@
+"""The account's lines as one process sees them: one list, at most 30 s old, own writes visible at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from linq_provider.api.client import LinqClient
+from linq_provider.config import Settings
+from linq_provider.core.account import Account
+from linq_provider.emulator import Emulator, Fault
+from linq_provider.errors import (
+    APIResponseValidationError,
+    AuthenticationError,
+    InternalServerError,
+    LinqError,
+    NotFoundError,
+    RefusedError,
+)
+from linq_provider.phone_number import PhoneNumber
+
+SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
+SUPPORT, SUPPORT_NUMBER = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10", "+12025551235"
+OFFICE, DESK, ELSEWHERE = "+12025559999", "+12025558888", "+12025550001"
+MALFORMED = Fault.unsuccessful()
+
+
+class Clock:
+    """Monotonic seconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """Two lines, none forwarded."""
+    lines = [{"id": SALES, "phone_number": SALES_NUMBER}, {"id": SUPPORT, "phone_number": SUPPORT_NUMBER}]
+    with Emulator(lines) as running:
+        yield running
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[LinqClient]:
+    """A client that tries once."""
+    connected = LinqClient(Settings(emulator.api_key, "test", base_url=emulator.url, timeout=10, max_retries=0))
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The account's clock."""
+    return Clock()
+
+
+@pytest.fixture
+def account(client: LinqClient, clock: Clock) -> Account:
+    """An account that has seen nothing yet."""
+    return Account(client, clock=clock)
+
+
+class Interrupting:
+    """The real client, and something that happens between the server's list and its arrival."""
+
+    def __init__(self, client: LinqClient, meanwhile: Callable[[], object]) -> None:
+        self._client = client
+        self._meanwhile = meanwhile
+
+    def list_phone_numbers(self) -> Sequence[PhoneNumber]:
+        lines = self._client.list_phone_numbers()
+        self._meanwhile()
+        return lines
+
+    def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
+        return self._client.set_forwarding_number(phone_number_id, forwarding_number)
+
+
+def methods(emulator: Emulator) -> list[str]:
+    """The methods of all requests."""
+    return [request.method for request in emulator.requests]
+
+
+def forwarding(account: Account, identity: str = SALES) -> str:
+    """Where the account says that the line forwards to."""
+    return account.require(identity).forwarding_number
+
+
+def at_once(count: int, call: Callable[[], object]) -> list[object]:
+    """What `count` threads got that called at the same moment; errors as values."""
+    together = threading.Barrier(count)
+
+    def one(_: int) -> object:
+        together.wait(timeout=10)
+        try:
+            return call()
+        except LinqError as error:
+            return error
+
+    with ThreadPoolExecutor(count) as threads:
+        return list(threads.map(one, range(count)))
+
+
+def test_many_threads_share_one_list(account: Account, emulator: Emulator) -> None:
+    """16 threads that ask at once cause one GET and get the same line."""
+    lines = at_once(16, lambda: account.find(SALES))
+    assert set(lines) == {PhoneNumber(SALES, SALES_NUMBER, "", "iMessage")}
+    assert methods(emulator) == ["GET"]
+
+
+def test_a_line_has_two_names(account: Account, emulator: Emulator) -> None:
+    """A line is found by its id and by its number, in one list."""
+    assert account.find(SUPPORT) == account.find(SUPPORT_NUMBER) == PhoneNumber(SUPPORT, SUPPORT_NUMBER, "", "iMessage")
+    assert account.find("+12025550199") is None
+    assert methods(emulator) == ["GET"]
+
+
+def test_the_list_lives_30_seconds(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """A hand edit is seen 30 s after the list at the latest, and costs no request before that."""
+    assert forwarding(account) == ""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    clock.now += 29.9
+    assert forwarding(account) == ""
+    assert methods(emulator) == ["GET"]
+    clock.now += 0.1
+    assert forwarding(account) == ELSEWHERE
+    assert methods(emulator) == ["GET", "GET"]
+
+
+def test_an_own_write_is_visible_at_once(account: Account, emulator: Emulator) -> None:
+    """After a write the line is as the API confirmed it, under both names and without another list."""
+    line = account.require(SALES)
+    assert account.set_forwarding_number(line, OFFICE) == PhoneNumber(SALES, SALES_NUMBER, OFFICE)
+    assert forwarding(account, SALES) == forwarding(account, SALES_NUMBER) == OFFICE
+    assert methods(emulator) == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.5], ids=["same-tick", "later"])
+def test_a_list_under_way_does_not_undo_a_write(
+    client: LinqClient, emulator: Emulator, clock: Clock, seconds: float
+) -> None:
+    """A list that the server answered before our write, and that arrives after it, still shows our write."""
+
+    def write() -> None:
+        clock.now += seconds
+        interrupted.set_forwarding_number(PhoneNumber(SALES, SALES_NUMBER, ""), OFFICE)
+
+    interrupted = Account(Interrupting(client, write), clock=clock)
+    assert forwarding(interrupted) == OFFICE
+    assert methods(emulator) == ["GET", "PUT"]
+
+
+def test_a_write_does_not_hide_what_came_later(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """A hand edit after our own write is seen with the next list: the write is not laid over it."""
+    account.set_forwarding_number(account.require(SALES), OFFICE)
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    clock.now += 30
+    assert forwarding(account) == ELSEWHERE
+
+
+def test_a_failed_write_changes_nothing_here(account: Account, emulator: Emulator) -> None:
+    """After a write that the API refused, the line is shown as it was."""
+    line = account.require(SALES)
+    emulator.fail(Fault.error(404), method="PUT")
+    with pytest.raises(NotFoundError):
+        account.set_forwarding_number(line, OFFICE)
+    assert forwarding(account) == ""
+
+
+def test_a_failure_is_shared_for_5_seconds(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """Callers that queue behind a failed list share its error for 5 s instead of asking one by one."""
+    emulator.fail(Fault.server_error(), times=None)
+    errors = at_once(8, lambda: account.find(SALES))
+    assert {type(error) for error in errors} == {InternalServerError}
+    clock.now += 4.9
+    with pytest.raises(InternalServerError):
+        account.find(SALES)
+    assert methods(emulator) == ["GET"]
+    emulator.clear_faults()
+    clock.now += 0.1
+    assert forwarding(account) == ""
+    assert methods(emulator) == ["GET", "GET"]
+
+
+def test_a_failure_does_not_serve_an_old_list(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """When the list cannot be had again after 30 s, that is an error: the old one is not used instead."""
+    account.find(SALES)
+    emulator.fail(Fault.server_error(), times=None)
+    clock.now += 30
+    with pytest.raises(InternalServerError):
+        account.find(SALES)
+
+
+@pytest.mark.parametrize("fault", [Fault.empty_list(), MALFORMED], ids=["empty", "malformed"])
+def test_one_wrong_list_is_asked_again(account: Account, emulator: Emulator, fault: Fault) -> None:
+    """One empty or malformed list is asked for again at once, and the good answer counts."""
+    emulator.fail(fault)
+    assert forwarding(account) == ""
+    assert methods(emulator) == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("first", [Fault.empty_list(), MALFORMED], ids=["empty", "malformed"])
+def test_an_empty_list_twice_is_an_error(account: Account, emulator: Emulator, first: Fault) -> None:
+    """A key that sees no lines, asked twice, is an error about the account: never "the line is gone"."""
+    emulator.fail(first)
+    emulator.fail(Fault.empty_list())
+    with pytest.raises(LinqError) as refused:
+        account.find(SALES)
+    assert str(refused.value) == (
+        "This key sees no lines at all: is it the right account?"
+        " Nothing was changed. Check linq:apiKey and linq:baseUrl with `linq-provider numbers`."
+    )
+    assert methods(emulator) == ["GET", "GET"]
+
+
+@pytest.mark.parametrize("first", [Fault.empty_list(), MALFORMED], ids=["empty", "malformed"])
+def test_a_malformed_list_twice_is_an_error(account: Account, emulator: Emulator, first: Fault) -> None:
+    """Where the second answer is malformed too, that is the error."""
+    emulator.fail(first)
+    emulator.fail(MALFORMED)
+    with pytest.raises(APIResponseValidationError):
+        account.find(SALES)
+    assert methods(emulator) == ["GET", "GET"]
+
+
+def test_a_wrong_key_is_asked_once(account: Account, emulator: Emulator) -> None:
+    """401 is an answer: it is not asked for twice."""
+    emulator.revoke_token(emulator.api_key)
+    with pytest.raises(AuthenticationError):
+        account.find(SALES)
+    assert methods(emulator) == ["GET"]
+
+
+def test_what_was_never_listed_is_not_known(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """`known` never asks, however old the list is."""
+    assert account.known(SALES) is None
+    account.find(SALES)
+    clock.now += 3600
+    assert account.known(SALES_NUMBER) == PhoneNumber(SALES, SALES_NUMBER, "", "iMessage")
+    assert methods(emulator) == ["GET"]
+
+
+def test_a_line_this_key_does_not_see(account: Account, emulator: Emulator) -> None:
+    """The error names three of the visible lines, not the one asked for, and says that keys are scoped."""
+    for number in ("+12025551236", "+12025551237"):
+        emulator.add_number(number)
+    with pytest.raises(RefusedError) as refused:
+        account.require("+12025550199")
+    assert str(refused.value).startswith(
+        "This key does not see the declared line; it sees 4: +12025551234, +12025551235, +12025551236, …."
+    )
+    assert "Keys are scoped" in str(refused.value)
+    assert "+12025550199" not in str(refused.value)

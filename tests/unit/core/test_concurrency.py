@@ -1,0 +1,121 @@
+"""Many calls side by side: all are made, failures are gathered, and an outage ends the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from linq_provider.core.concurrency import Together
+from linq_provider.errors import (
+    APIConnectionError,
+    AuthenticationError,
+    Failure,
+    InternalServerError,
+    LinqError,
+    NotFoundError,
+    RefusedError,
+)
+
+
+def together(at_a_time: int, *, notify: Callable[[str], None] = print, tell_every: float = 3600) -> Together:
+    """Runs calls; says nothing for an hour."""
+    return Together(at_a_time, notify=notify, retries=lambda: 3, tell_every=tell_every)
+
+
+def failing(error: Exception) -> Callable[[], object]:
+    """A call that fails."""
+
+    def call() -> object:
+        raise error
+
+    return call
+
+
+def answered(cls: type[LinqError], status_code: int) -> LinqError:
+    """The error for an answer of the API."""
+    return cls(Failure("PUT", "/v3/phone_numbers/x", status_code))  # type: ignore[arg-type]
+
+
+def test_one_failure_does_not_stop_the_others() -> None:
+    """Every call is made; the failures are told by line, in the order of the calls."""
+    made: list[str] = []
+    refused, gone = RefusedError("no"), answered(NotFoundError, 404)
+    calls = {f"line-{n}": (lambda n=n: made.append(n)) for n in range(20)}
+    errors = together(4).run({"z": failing(refused), **calls, "a": failing(gone)})
+    assert list(errors.items()) == [("z", refused), ("a", gone)]
+    assert sorted(made) == list(range(20))
+
+
+def test_as_many_at_a_time_as_allowed() -> None:
+    """Four calls that wait for one another end only if four run at the same time, and never five do."""
+    meeting = threading.Barrier(4, timeout=10)
+    running, most, lock = 0, 0, threading.Lock()
+
+    def meet() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        meeting.wait()
+        with lock:
+            running -= 1
+
+    assert together(4).run({str(n): meet for n in range(8)}) == {}
+    assert most == 4
+
+
+@pytest.mark.parametrize(
+    ("error", "made"),
+    [(APIConnectionError("down"), 3), (answered(InternalServerError, 503), 3), (answered(AuthenticationError, 401), 1)],
+)
+def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> None:
+    """After failures in a row, or one refused key, the rest is not tried, and each line says so."""
+    tried: list[int] = []
+
+    def fail(n: int) -> object:
+        tried.append(n)
+        raise error
+
+    errors = together(1).run({str(n): (lambda n=n: fail(n)) for n in range(50)})
+    assert len(errors) == 50
+    assert len(tried) == made
+    untried = [str(e) for e in errors.values() if e is not error]
+    assert len(untried) == 50 - len(tried)
+    assert set(untried) == {"It was not tried, because the calls before it failed."}
+
+
+@pytest.mark.parametrize("error", [RefusedError("somebody else's"), answered(NotFoundError, 404)])
+def test_failures_of_single_lines_never_stop_a_run(error: LinqError) -> None:
+    """What concerns one line only says nothing of the others, however often it happens."""
+    errors = together(1).run({str(n): failing(error) for n in range(50)})
+    assert list(errors.values()) == [error] * 50
+
+
+def test_an_error_that_is_not_ours_is_raised() -> None:
+    """A defect is not a line that failed."""
+    with pytest.raises(ZeroDivisionError):
+        together(2).run({"a": failing(ZeroDivisionError()), "b": lambda: None})
+
+
+def test_it_says_how_far_it_is() -> None:
+    """While a long call is under way the user hears how many lines are done, and how many requests were sent again."""
+    told = threading.Event()
+    said: list[str] = []
+    counts = iter([2, 5])
+
+    def notify(text: str) -> None:
+        said.append(text)
+        told.set()
+
+    run = Together(1, notify=notify, retries=lambda: next(counts, 5), tell_every=0.01)
+    assert run.run({"a": lambda: None, "b": lambda: told.wait(10)}) == {}
+    assert said[0] == "1 of 2 lines written, 3 retried."
+
+
+def test_a_short_run_says_nothing() -> None:
+    """Nobody needs to hear how far a run is that ends at once."""
+    said: list[str] = []
+    together(2, notify=said.append).run({"a": lambda: None})
+    assert said == []

@@ -1,0 +1,366 @@
+"""Roster files: what is read from YAML and CSV, and what is refused, where, without a forwarding number."""
+
+from __future__ import annotations
+
+import csv
+import io
+import pickle
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from linq_provider.core.roster import load_roster
+from linq_provider.errors import ConfigurationError, LinqError
+
+GENERATED = settings(database=None, deadline=None, derandomize=True)
+UUID = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e"
+HIDDEN = "2025557777"  # the digits of every forwarding number below
+
+NUMBERS = st.from_regex(r"\+[1-9][0-9]{1,14}", fullmatch=True)
+ROSTERS = st.dictionaries(NUMBERS | st.uuids().map(str), NUMBERS | st.just(""), min_size=1)
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Write a roster file into the current folder; text is UTF-8, line ends as given."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(name: str, content: str | bytes) -> Path:
+        Path(name).write_bytes(content.encode() if isinstance(content, str) else content)
+        return Path(name)
+
+    return write
+
+
+def refused(file: Path) -> str:
+    """The text of the error, after checking that neither it nor its traceback tells a forwarding number."""
+    with pytest.raises(ConfigurationError) as caught:
+        load_roster(file)
+    assert HIDDEN not in "".join(traceback.format_exception(caught.value))
+    return str(caught.value)
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'"+12025550100": "+1{HIDDEN}"\n{UUID}: ""\n',
+        f"+12025550100: +1{HIDDEN}\n{UUID}: ''\n",
+        f"# sales\n---\n+12025550100: +1{HIDDEN} # office\n\n{UUID.upper()}: ''\n...\n",
+        f"{{+12025550100: '+1{HIDDEN}', '{UUID}': ''}}",
+        f"\ufeff+12025550100: +1{HIDDEN}\r\n{UUID}: ''\r\n",
+        f"? +12025550100\n: +1{HIDDEN}\n? {UUID}\n: ''\n",
+    ],
+    ids=["quoted", "plain", "comments", "one line", "BOM and CRLF", "explicit keys"],
+)
+@pytest.mark.parametrize("name", ["lines.yaml", "lines.yml", "LINES.YAML"])
+def test_yaml_is_a_mapping_of_lines_to_numbers(write: Write, name: str, text: str) -> None:
+    """Quoted or not, a number keeps its plus, a UUID is read in lower case, and "" is not forwarded."""
+    assert load_roster(write(name, text)) == {"+12025550100": f"+1{HIDDEN}", UUID: ""}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"line,forwarding_number\n+12025550100,+1{HIDDEN}\n{UUID},\n",
+        f"phone_number,forwarding_number\n+12025550100,+1{HIDDEN}\n{UUID},",
+        f"forwarding_number,phone_number_id\n+1{HIDDEN},+12025550100\n,{UUID}\n",
+        f"owner,line,forwarding_number\n,+12025550100,+1{HIDDEN}\nEve,{UUID.upper()},\n",
+        f'"line","forwarding_number","note"\n"+12025550100","+1{HIDDEN}","two\nlines, ""one"" cell"\n"{UUID}","",""\n',
+        f"\ufeffline,forwarding_number\r\n+12025550100,+1{HIDDEN}\r\n{UUID},\r\n",
+        f"\n\nline,forwarding_number\n\n+12025550100,+1{HIDDEN}\n,,,\n  \n{UUID},\n\n",
+        f"line,forwarding_number\n+12025550100,+1{HIDDEN},,more\n{UUID},,\n",
+        f' line , forwarding_number\n +12025550100 , "+1{HIDDEN}"\n{UUID}, \n',
+    ],
+    ids=["line", "no last end", "id", "columns", "quoted", "BOM and CRLF", "empty rows", "trailing", "spaces"],
+)
+def test_csv_is_a_column_of_lines_and_one_of_numbers(write: Write, text: str) -> None:
+    """Whatever else is in the table, in any order: an empty cell is not forwarded."""
+    assert load_roster(write("lines.csv", text)) == {"+12025550100": f"+1{HIDDEN}", UUID: ""}
+
+
+def test_a_file_is_a_path_or_its_text(write: Write) -> None:
+    """Relative to the current folder, as `open` takes it."""
+    write("lines.yaml", f"+12025550100: +1{HIDDEN}")
+    assert load_roster("lines.yaml") == load_roster(Path("lines.yaml")) == {"+12025550100": f"+1{HIDDEN}"}
+
+
+@GENERATED
+@given(ROSTERS)
+def test_a_roster_written_as_yaml_reads_back(tmp_path_factory: pytest.TempPathFactory, roster: dict[str, str]) -> None:
+    """Whatever PyYAML quotes or leaves plain."""
+    file = tmp_path_factory.getbasetemp() / "written.yaml"
+    file.write_text(yaml.safe_dump(roster))
+    assert load_roster(file) == roster
+
+
+@GENERATED
+@given(ROSTERS)
+def test_a_roster_written_as_csv_reads_back(tmp_path_factory: pytest.TempPathFactory, roster: dict[str, str]) -> None:
+    """As Python's csv module writes it."""
+    written = io.StringIO()
+    csv.writer(written).writerows([("line", "forwarding_number"), *roster.items()])
+    file = tmp_path_factory.getbasetemp() / "written.csv"
+    file.write_bytes(written.getvalue().encode())
+    assert load_roster(file) == roster
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "row"),
+    [("lines.yaml", "", '"{}": "{}"\n'), ("lines.csv", "line,forwarding_number\n", "{},{}\n")],
+)
+def test_ten_thousand_lines_are_read(write: Write, name: str, head: str, row: str) -> None:
+    """Every line of a large account, in the order of the file."""
+    roster = {f"+1202{n:07}": f"+1303{n:07}" if n % 3 else "" for n in range(5_000_000, 5_010_000)}
+    text = head + "".join(row.format(line, number) for line, number in roster.items())
+    assert list(load_roster(write(name, text)).items()) == list(roster.items())
+
+
+def test_yaml_is_read_without_libyaml(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    """PyYAML may be built without it; its own parser quotes the file in its errors, which are not passed on."""
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    assert load_roster(write("lines.yaml", f"+12025550100: +1{HIDDEN}\n")) == {"+12025550100": f"+1{HIDDEN}"}
+    error = refused(write("lines.yaml", f"+12025550100: !n{HIDDEN}!x y"))
+    assert error == "lines.yaml, line 1, column 15: this is not YAML: found undefined tag handle '!n…!'."
+    assert refused(write("lines.yaml", "[" * 100_000)).startswith(
+        "lines.yaml, line 1, column 1: a roster is one mapping"
+    )
+
+
+# What is refused in a row
+
+
+@pytest.mark.parametrize("spelling", ["", " ~", " null", " NULL", " |"])
+def test_yaml_without_a_number_is_refused(write: Write, spelling: str) -> None:
+    """A key without a value must not silence the line."""
+    error = refused(write("lines.yaml", f'+12025550100: ""\n+12025550101:{spelling}\n'))
+    assert error.startswith("lines.yaml, line 2, column 1")
+    assert error.endswith(': the forwarding number is missing; write "" for not forwarded.')
+
+
+def test_csv_without_a_cell_for_the_number_is_refused(write: Write) -> None:
+    """A row that ends early is not a row with an empty cell."""
+    error = refused(write("lines.csv", f"line,forwarding_number\n+12025550101,+1{HIDDEN}\n+12025550100\n"))
+    assert error == 'lines.csv, line 3, column 2: the forwarding number is missing; write "" for not forwarded.'
+
+
+@pytest.mark.parametrize("row", [f",+1{HIDDEN}", f'"",+1{HIDDEN}'])
+def test_csv_without_a_line_is_refused(write: Write, row: str) -> None:
+    """A number that is for no line is a mistake in the table."""
+    error = refused(write("lines.csv", f"line,forwarding_number\n{row}\n"))
+    assert error == "lines.csv, line 2, column 1: the line is missing."
+
+
+def test_csv_that_ends_before_the_line_is_refused(write: Write) -> None:
+    """The column of the line may be the last."""
+    error = refused(write("lines.csv", f"forwarding_number,line\n+1{HIDDEN}\n"))
+    assert error == "lines.csv, line 2, column 2: the line is missing."
+
+
+def test_a_number_that_is_none_is_refused_at_its_place(write: Write) -> None:
+    """The place is the number's, the hint says what to mend, and the number is not told."""
+    expected = "the forwarding number is not in E.164 format: remove the spaces, dashes, dots, brackets and any 'tel:'."
+    error = refused(write("lines.yaml", f'# office\n"+12025550100":  "+1 {HIDDEN}"\n'))
+    assert error == f"lines.yaml, line 2, column 18: {expected}"
+    error = refused(write("lines.csv", f"note,line,forwarding_number\nx,+12025550100,+1 {HIDDEN}\n"))
+    assert error == f"lines.csv, line 2, column 3: {expected}"
+
+
+def test_a_line_that_is_none_is_refused_at_its_place(write: Write) -> None:
+    """Spreadsheets take the plus away."""
+    expected = "the line is no phone_number_id and is not in E.164 format: put '+' before the country code."
+    assert refused(write("lines.yaml", f"\n12025550100: +1{HIDDEN}\n")) == f"lines.yaml, line 2, column 1: {expected}"
+    error = refused(write("lines.csv", f'note,line,forwarding_number\n"a\nb",12025550100,+1{HIDDEN}\n'))
+    assert error == f"lines.csv, line 2, column 2: {expected}"
+
+
+def test_after_a_cell_of_several_lines_the_place_is_that_of_the_file(write: Write) -> None:
+    """As an editor counts lines, not rows."""
+    error = refused(write("lines.csv", 'line,forwarding_number,note\n+12025550100,,"a\nb\nc"\n+1202,x\n'))
+    assert error.startswith("lines.csv, line 5, column 2: ")
+
+
+@pytest.mark.parametrize("line", ["+12025550100", UUID])
+def test_a_line_twice_is_refused(write: Write, line: str) -> None:
+    """Also in capitals, and the message names the first place."""
+    error = refused(write("lines.yaml", f"{line}: ''\n+12025550101: ''\n\n'{line.upper()}': +1{HIDDEN}\n"))
+    assert error == "lines.yaml, line 4, column 1: the same phone line is in line 1, column 1 already."
+    error = refused(write("lines.csv", f"forwarding_number,line\n,{line}\n+1{HIDDEN},{line.upper()}\n"))
+    assert error == "lines.csv, line 3, column 2: the same phone line is in line 2, column 2 already."
+
+
+def test_all_problems_are_told_at_once(write: Write) -> None:
+    """One a line of the message, in the order of the file, and the one that ends the reading last."""
+    text = f"+12025550100: {HIDDEN}\n{HIDDEN[:-1]}0:\n+12025550101: +1{HIDDEN}\n+12025550101: [+1{HIDDEN}]\nx: x\n"
+    assert refused(write("lines.yaml", text)).splitlines() == [
+        "lines.yaml has 4 problems:",
+        "  - line 1, column 15: the forwarding number is not in E.164 format: put '+' before the country code",
+        "  - line 2, column 1: the line is no phone_number_id and is not in E.164 format: put '+' before the country code",
+        '  - line 2, column 12: the forwarding number is missing; write "" for not forwarded',
+        "  - line 4, column 15: a roster is one mapping of lines to numbers, like +12025550100: +12025559999,"
+        " without lists or levels",
+    ]
+
+
+@pytest.mark.parametrize(("wrong", "last"), [(10, "line 11, column 2"), (11, "and 1 more"), (500, "and 490 more")])
+def test_ten_problems_are_shown(write: Write, wrong: int, last: str) -> None:
+    """Of more than ten, the number of the others."""
+    rows = "".join(f"+1202555{i:04d},{HIDDEN}\n" for i in range(wrong))
+    lines = refused(write("lines.csv", f"line,forwarding_number\n{rows}")).splitlines()
+    assert lines[0] == f"lines.csv has {wrong} problems:"
+    assert lines[-1].startswith(f"  - {last}")
+    assert len(lines) == 1 + min(wrong, 11)
+
+
+def test_the_error_survives_pickling(write: Write) -> None:
+    """What a test runner or a process pool gets back is the same text."""
+    with pytest.raises(LinqError) as caught:
+        load_roster(write("lines.yaml", "x: ''\ny: ''\n"))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
+
+
+# What is refused as a whole
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("lines.yaml", ""),
+        ("lines.yaml", "\ufeff"),
+        ("lines.yaml", "# +12025550100: +12025557777\n"),
+        ("lines.yaml", "{}\n"),
+        ("lines.yaml", "---\n"),
+        ("lines.yaml", "null\n"),
+        ("lines.csv", ""),
+        ("lines.csv", "\r\n\r\n"),
+        ("lines.csv", "line,forwarding_number\n"),
+        ("lines.csv", "line,forwarding_number\n,\n"),
+    ],
+)
+def test_a_roster_without_lines_is_refused(write: Write, name: str, text: str) -> None:
+    """An emptied file must not silence everybody."""
+    assert refused(write(name, text)) == (
+        f"{name} names no lines. An empty roster is refused: it would silence every line of a fleet."
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        (f"- +12025550100: +1{HIDDEN}", "line 1, column 1", "a roster is one mapping"),
+        (f"+12025550100:+1{HIDDEN}", "line 1, column 1", "a roster is one mapping"),
+        (f"\n+12025550100:\n  to: +1{HIDDEN}", "line 3, column 3", "a roster is one mapping"),
+        (f"? [+12025550100]\n: +1{HIDDEN}", "line 1, column 3", "a roster is one mapping"),
+        (f"+12025550100: &office +1{HIDDEN}", "line 1, column 15", "a roster has no anchors, aliases or tags"),
+        (f"+12025550100: *n{HIDDEN}", "line 1, column 15", "a roster has no anchors, aliases or tags"),
+        (f"+12025550100: !!str {HIDDEN}", "line 1, column 15", "a roster has no anchors, aliases or tags"),
+        ("!!python/object:os.system {a: b}", "line 1, column 1", "a roster has no anchors, aliases or tags"),
+        (f"&a {{+12025550100: +1{HIDDEN}}}", "line 1, column 1", "a roster has no anchors, aliases or tags"),
+        (f"+12025550100: ''\n---\n+12025550101: +1{HIDDEN}", "line 2, column 1", "a roster is one YAML document"),
+        (f"+12025550100: ''\n\t+12025550101: +1{HIDDEN}", "line 2, column 1", "this is not YAML: "),
+        (f"+12025550100: ''\n]: +1{HIDDEN}", "line 2, column 1", "this is not YAML: "),
+        (f"+12025550100: !n{HIDDEN}!x y", "line 1, column 15", "this is not YAML: "),
+        (f"+12025550100: '+1{HIDDEN}", "line 1, column 28", "this is not YAML: found unexpected end of stream."),
+        (f"# é\n+12025550100: +1{HIDDEN}\x00", "line 2, column 27", "YAML must not contain this character"),
+    ],
+)
+def test_yaml_of_another_shape_is_refused_at_its_place(write: Write, text: str, place: str, reason: str) -> None:
+    """Lists, levels, anchors, aliases, tags, documents, and what is not YAML."""
+    assert refused(write("lines.yaml", text)).startswith(f"lines.yaml, {place}: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "reason"),
+    [
+        (f"+12025550100,+1{HIDDEN}\n", "line 1, column 1", "the header must have forwarding_number and exactly one of"),
+        (f"line;forwarding_number\n+12025550100;+1{HIDDEN}\n", "line 1, column 1", "the header must have"),
+        (f"\nline,number\n+12025550100,+1{HIDDEN}\n", "line 2, column 1", "the header must have"),
+        (f"line,phone_number,forwarding_number\n,+12025550100,+1{HIDDEN}\n", "line 1, column 1", "the header must"),
+        ("line,forwarding_number,forwarding_number\n+12025550100,,\n", "line 1, column 1", "the header must have"),
+        (f'line,forwarding_number\n+12025550100,"+1{HIDDEN}\n\n', "line 2, column 1", "this is not CSV: "),
+        (f'line,forwarding_number\n+12025550100,"+1{HIDDEN}"x\n', "line 2, column 1", "this is not CSV: "),
+        (f"line,forwarding_number\n+12025550100,{HIDDEN * 20_000}\n", "line 2, column 1", "this is not CSV: "),
+    ],
+)
+def test_csv_of_another_shape_is_refused_at_its_place(write: Write, text: str, place: str, reason: str) -> None:
+    """A header that is missing, ambiguous or parted by semicolons, and what is not CSV."""
+    assert refused(write("lines.csv", text)).startswith(f"lines.csv, {place}: {reason}")
+
+
+@pytest.mark.parametrize("name", ["lines.yaml", "lines.csv"])
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_that_is_not_utf_8_is_refused(write: Write, name: str, encoding: str) -> None:
+    """In one sentence that says what to do."""
+    text = f"# Büro\n+12025550100: +1{HIDDEN}\n".encode(encoding)
+    assert refused(write(name, text)) == f"{name} cannot be read: save it as UTF-8."
+
+
+def test_a_file_that_is_not_there_is_refused(write: Write, tmp_path: Path) -> None:
+    """In one sentence, as are a folder and a name that ends otherwise."""
+    assert refused(Path("lines.yaml")) == "lines.yaml cannot be read: No such file or directory."
+    Path("folder.csv").mkdir()
+    assert refused(Path("folder.csv")) == "folder.csv cannot be read: Is a directory."
+    for name in ("lines.txt", "lines"):
+        error = refused(write(name, f"+12025550100: +1{HIDDEN}"))
+        assert error == f"{name} is no roster: its name must end in .yaml, .yml or .csv."
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- " * 1_000_000,
+        "[" * 1_000_000,
+        "{a: " * 1_000_000,
+        "? " * 1_000_000,
+        "a: [" * 250_000,
+        "a: &a [x]\nb: &b [*a,*a]\nc: &c [*b,*b]\n",
+        "".join(f"{' ' * level}a:\n" for level in range(2_000)),
+    ],
+    ids=["sequences", "brackets", "braces", "keys", "values", "aliases", "levels"],
+)
+def test_nested_yaml_is_refused_at_its_first_level(write: Write, text: str) -> None:
+    """However deep it goes on, reading ends there, without recursion."""
+    error = refused(write("lines.yaml", text))
+    assert "roster" in error or "not YAML" in error
+    assert "line 1, column " in error or "line 2, column " in error
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "row"), [("lines.yaml", "", "+1{}: x\n"), ("lines.csv", "line,forwarding_number\n", "+1{},x\n")]
+)
+def test_a_long_file_of_mistakes_is_one_short_error(write: Write, name: str, head: str, row: str) -> None:
+    """A wrong column of 20,000 rows does not flood the terminal."""
+    error = refused(write(name, head + "".join(row.format(i) for i in range(10_000_000, 10_020_000))))
+    assert error.startswith(f"{name} has 20000 problems:\n")
+    assert len(error) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (
+            '"+12025550100": ""\n+12025550101 +12025558888\n"+12025550102": ""\n',
+            "line 2, column 1: this is not YAML: could not find expected ':'",
+        ),
+        (
+            '"+12025550100": "+12025559999\n"+12025550101": "+12025558888"\n',
+            "line 1, column 17: a quote seems to be missing: this text goes on to line 2",
+        ),
+    ],
+)
+def test_a_slip_is_named_where_it_is(tmp_path: Path, text: str, problem: str) -> None:
+    """A missing colon or quote is told in its own row, not in the next one, where YAML stumbles."""
+    file = tmp_path / "lines.yaml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        load_roster(file)
+    assert problem in str(refused.value)

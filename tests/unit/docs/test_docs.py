@@ -1,0 +1,110 @@
+"""What the documents say is true."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import runpy
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from linq_provider.emulator import Emulator, Fault, faults
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+def test_what_it_will_not_do_is_what_the_engine_tests_claim() -> None:
+    """Every sentence of the README's section on safety is the docstring of a test with the real engine."""
+    claims = {
+        " ".join((ast.get_docstring(function) or "").split())
+        for file in (CHECKOUT / "tests" / "engine").glob("test_*.py")
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef) and function.name.startswith("test_")
+    }
+    section = (CHECKOUT / "README.md").read_text().partition("## What it will not do")[2].partition("\n## ")[0]
+    sentences = {line.removeprefix("- ") for line in section.splitlines() if line.startswith("- ")}
+    assert len(sentences) > 5
+    assert sentences - claims == set()
+
+
+def test_links_lead_somewhere() -> None:
+    """Every relative link of the documents names a file of the checkout."""
+    for document in [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_every_setting_is_documented() -> None:
+    """docs/configuration.md names each setting and variable that the code reads, and no other."""
+    named = re.compile(r"linq:[a-z]\w+|LINQ_[A-Z0-9_]+[A-Z0-9]")
+    read = set(named.findall((CHECKOUT / "linq_provider" / "config.py").read_text())) - {"linq:explicitProvider"}
+    assert set(named.findall((CHECKOUT / "docs" / "configuration.md").read_text())) == read
+
+
+def test_every_member_of_the_emulator_is_documented() -> None:
+    """docs/testing.md has a row for each argument and each public member of `Emulator`, and for no other."""
+    arguments, members = tables(CHECKOUT / "docs" / "testing.md", "## The emulator")
+    assert names(arguments) == set(inspect.signature(Emulator).parameters)
+    assert names(members) == {name for name in vars(Emulator) if not name.startswith("_")}
+
+
+def test_every_fault_is_documented() -> None:
+    """docs/testing.md names each fault that the emulator knows, and says of each whether the request is carried out."""
+    (rows,) = tables(CHECKOUT / "docs" / "testing.md", "## Faults")
+    named = {name: row[2] for row in rows for name in re.findall(r"`([\w-]+=?)", row[0])}
+    with_argument = {f"{name}=" for name in faults._WITH_ARGUMENT}
+    assert set(named) - {"503"} == {*faults._WITHOUT_ARGUMENT, *with_argument}
+    for name, carried_out in named.items():
+        fault = Fault.parse(f"{name}1" if name.endswith("=") else name)
+        assert {"yes": True, "no": False}[carried_out] == fault.applied, name
+
+
+def test_every_row_of_reliability_names_its_tests() -> None:
+    """docs/reliability.md has each row once; the tests it names exist, and every test named after a row is there."""
+    table = (CHECKOUT / "docs" / "reliability.md").read_text()
+    rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", table, re.MULTILINE)
+    assert [int(row) for row, _ in rows] == list(range(1, 36))
+    existing = {
+        f"{file.relative_to(CHECKOUT)}::{node.name}"
+        for file in (CHECKOUT / "tests").rglob("test_*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+    for row, cell in rows:
+        patterns = re.findall(r"`([^`]+)`", cell)
+        matched = {pattern: {test for test in existing if fnmatchcase(test, pattern)} for pattern in patterns}
+        assert patterns, f"row {row} has no test"
+        assert [pattern for pattern in patterns if not matched[pattern]] == [], f"row {row}"
+        named_after_it = {test for test in existing if f"::test_row_{int(row):02}_" in test}
+        assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
+
+
+def tables(page: Path, heading: str) -> list[list[list[str]]]:
+    """The tables below a heading, without their heads: each a list of rows, each row a list of cells."""
+    section = page.read_text().partition(f"\n{heading}\n")[2].partition("\n## ")[0]
+    found = re.findall(r"^\|(?:-+\|)+\n((?:\|.*\n)+)", section, re.MULTILINE)
+    return [[row.strip("| ").split(" | ") for row in table.splitlines()] for table in found]
+
+
+def names(rows: list[list[str]]) -> set[str]:
+    """What the first cell of each row names."""
+    return {name for row in rows for name in re.findall(r"`(\w+)", row[0])}
+
+
+def listed_mutants() -> list[tuple[str, str, str, str, str]]:
+    """What `make mutants` removes."""
+    return list(runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"])
+
+
+def test_every_row_of_reliability_has_a_mutant() -> None:
+    """Some behaviour of each row is removed by `make mutants`; row 33 is about versions, not about a behaviour."""
+    rows = {int(row[1]) for claim, *_ in listed_mutants() if (row := re.match(r"row (\d+): ", claim))}
+    assert rows == set(range(1, 36)) - {33}
+
+
+def test_every_mutant_changes_the_code_of_today() -> None:
+    """What a mutant replaces stands in its file once."""
+    package = CHECKOUT / "linq_provider"
+    counts = {claim: (package / file).read_text().count(old) for claim, file, old, _, _ in listed_mutants()}
+    assert {claim: count for claim, count in counts.items() if count != 1} == {}

@@ -1,0 +1,99 @@
+"""The examples as files: complete, listed, and without a key. tests/engine/test_examples.py runs them."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+import linq_provider as linq
+
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
+NAMES = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
+BROUGHT = {"linq_provider", "pulumi", "yaml"}  # what `pip install linq-provider` makes importable
+LEFTOVER = re.compile(r"__pycache__|\.pytest_cache|\.mypy_cache")  # what running an example leaves behind
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Every file of an example."""
+    return [file for file in folder.rglob("*") if file.is_file() and not LEFTOVER.search(str(file))]
+
+
+def console(readme: Path) -> list[str]:
+    """The commands that a README shows."""
+    blocks = re.findall(r"```console\n(.*?)```", readme.read_text(), re.DOTALL)
+    return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_complete(name: str) -> None:
+    """Each example has a project, a program and a README with commands, and its project runs Python."""
+    folder = EXAMPLES / name
+    assert {"Pulumi.yaml", "__main__.py", "README.md"} <= {file.name for file in folder.iterdir()}
+    project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
+    assert project["runtime"] == "python"
+    assert project["description"].endswith(".")
+    assert console(folder / "README.md")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_needs_this_package_only(name: str) -> None:
+    """Each Python file compiles and imports nothing but its own folder, Python's library and what the package brings."""
+    folder = EXAMPLES / name
+    programs = [file for file in files_of(folder) if file.suffix == ".py"]
+    own = {file.stem for file in programs}
+    brought = BROUGHT | ({"pytest"} if (folder / "tests").exists() else set())
+    for program in programs:
+        tree = ast.parse(program.read_text())
+        names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        foreign = {name.partition(".")[0] for name in names} - own - brought - sys.stdlib_module_names
+        assert foreign == set(), program.name
+
+
+def test_every_example_is_in_the_table() -> None:
+    """examples/README.md lists each folder once, and nothing that is not there."""
+    table = re.findall(r"^\| \[([\w-]+)\]\(([\w-]+)\) \|", (EXAMPLES / "README.md").read_text(), re.MULTILINE)
+    assert sorted(table) == [(name, name) for name in NAMES]
+
+
+@pytest.mark.parametrize("readme", sorted(EXAMPLES.rglob("README.md")), ids=lambda file: file.parent.name)
+def test_links_and_commands_name_files_that_exist(readme: Path) -> None:
+    """Every relative link of an example's README leads somewhere, and every file that a command or the text names is there."""
+    text = readme.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (readme.parent / target).exists(), target
+    words = [word for command in console(readme) for word in shlex.split(command, comments=True)]
+    words += re.findall(r"`([\w./-]+)`", text)
+    for word in words:
+        if re.fullmatch(r"[\w./-]+\.(py|yaml|csv|json)", word):
+            assert list(readme.parent.rglob(word)), word
+
+
+def test_settings_that_a_readme_sets_are_read_by_the_program() -> None:
+    """Each `pulumi config set KEY` of a README is a setting that the example reads, or the key itself."""
+    for name in NAMES:
+        program = (EXAMPLES / name / "__main__.py").read_text()
+        read = set(re.findall(r'\.(?:get|require)(?:_\w+)?\("(\w+)"\)', program))
+        for command in console(EXAMPLES / name / "README.md"):
+            if match := re.match(r"pulumi config (?:set|rm) (?:--secret )?([\w:-]+)", command):
+                assert match[1] == "linq:apiKey" or match[1].rpartition(":")[2] in read, command
+
+
+def test_the_csv_of_the_fleet_is_its_roster(tmp_path: Path) -> None:
+    """The CSV file that fleet-from-roster's README shows declares the same as its lines.yaml."""
+    readme = (EXAMPLES / "fleet-from-roster" / "README.md").read_text()
+    (tmp_path / "lines.csv").write_text(readme.partition("```csv\n")[2].partition("```")[0])
+    assert linq.load_roster(tmp_path / "lines.csv") == linq.load_roster(EXAMPLES / "fleet-from-roster" / "lines.yaml")
+
+
+def test_no_key_stands_in_an_example() -> None:
+    """No file of an example holds anything like a key, encrypted or not."""
+    key = re.compile(r"[0-9a-f]{20}|[A-Za-z0-9+/]{32}|apiKey: *\S|secure:|Bearer |API_KEY=[^…]|^encryptionsalt:", re.M)
+    for file in files_of(EXAMPLES):
+        assert key.search(file.read_text()) is None, file

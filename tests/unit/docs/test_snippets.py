@@ -1,0 +1,232 @@
+"""Every code block and command of README.md and docs/ is run, or checked against what would run it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+from snippets import Block, Command, blocks, commands, programs
+
+from linq_provider.cli.commands import commands as linq_provider
+from linq_provider.emulator import Emulator
+
+CHECKOUT = Path(__file__).resolve().parents[3]
+EXAMPLE = CHECKOUT / "examples" / "testing-your-stack"
+BLOCKS, COMMANDS = blocks(), commands()
+UNIT_TESTS = [block for block in BLOCKS if "def test_" in block.text and "automation" not in block.text]
+LANGUAGES = {"python", "console", "yaml", "json", "csv", "text"}
+CHANGED = "+12025558888"  # in the output that a page shows: somebody has changed the first line before
+NAMES = "HTTPS_PROXY|NO_PROXY|PATH|PULUMI_[A-Z_]+|PG[A-Z]+|NO_COLOR"
+
+
+def of(language: str) -> list[Block]:
+    """The blocks of one language."""
+    return [block for block in BLOCKS if block.language == language]
+
+
+def called(*names: str) -> list[Command]:
+    """The commands that call one of these programs."""
+    return [command for command in COMMANDS if command.words[0] in names]
+
+
+def matches(shown: str, printed: str) -> bool:
+    """Whether `printed` is what a page shows, with anything for `…`."""
+    pattern = re.escape(shown.rstrip()).replace("…", "(?:.|\n)*")
+    return re.fullmatch(pattern, printed.rstrip()) is not None
+
+
+def test_every_block_says_what_it_is() -> None:
+    """Each block has a language that a test knows; what cannot be run is called `text`."""
+    assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
+    assert len(programs()) > 5
+    assert len(COMMANDS) > 40
+
+
+@pytest.mark.parametrize("block", of("python"), ids=str)
+def test_python_compiles(block: Block) -> None:
+    """Each Python block is complete: it compiles, and nothing in it is a name that it does not define or import."""
+    compile(block.text, str(block), "exec")
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--select=F,E9", "--stdin-filename=block.py", "-"],
+        input=block.text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", [block for block in of("python") if block not in programs()], ids=str)
+def test_python_that_is_no_program_runs(block: Block, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each Python block that is no Pulumi program runs; the programs are run by tests/engine/test_snippets.py."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+    exec(compile(block.text, str(block), "exec"), {"__name__": "__main__", "__file__": str(block)})
+
+
+def test_what_is_shown_of_an_example_stands_there() -> None:
+    """The program and the test on the engine in docs/testing.md are those of the example, which tests/engine runs."""
+    shown = [block.text for block in of("python") if block.page == "testing.md"]
+    program, deployment = (EXAMPLE / "__main__.py", EXAMPLE / "tests" / "test_deployment.py")
+    assert program.read_text() in shown
+    assert [deployment.read_text().startswith(text) for text in shown if "automation" in text] == [True]
+
+
+@pytest.mark.parametrize("block", UNIT_TESTS, ids=str)
+def test_tests_pass(block: Block, tmp_path: Path) -> None:
+    """Each block of tests that needs no engine passes beside the program of the example."""
+    shutil.copy(EXAMPLE / "__main__.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_block.py").write_text(block.text)
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "pytest_linq_provider", "-p", "no:cacheprovider"],
+        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("block", [*of("yaml"), *of("json"), *of("csv")], ids=str)
+def test_data_parses(block: Block) -> None:
+    """Each block of YAML, JSON or CSV is that, and names no key twice."""
+    if block.language == "csv":
+        assert len({len(row) for row in csv.reader(io.StringIO(block.text), strict=True)}) == 1
+    elif block.language == "json":
+        json.loads(block.text, object_pairs_hook=without_duplicates)
+    else:
+        keys: list[Any] = re.findall(r"^([^\s#:-][^:]*):", block.text, re.MULTILINE)
+        assert len(keys) == len(set(keys))
+        assert yaml.safe_load(block.text)
+
+
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object."""
+    assert len(dict(pairs)) == len(pairs)
+    return dict(pairs)
+
+
+def test_every_command_is_known() -> None:
+    """Each command of a page is well-formed for a shell and calls a program that a test below, or one of the engine, checks."""
+    checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", ".", "find"}
+    assert [str(command) for command in COMMANDS if command.words[0] not in checked] == []
+    script = "\n".join(command.text for command in COMMANDS)
+    done = subprocess.run(["bash", "-n", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_console_block_is_made_of_commands() -> None:
+    """No console block is without a command, so that none is overlooked."""
+    assert [str(block) for block in of("console") if not block.text.startswith("$ ")] == []
+
+
+@pytest.mark.parametrize("command", called("linq-provider"), ids=str)
+def test_commands_of_ours_are_accepted(command: Command) -> None:
+    """Each `linq-provider …` names a command that exists, with arguments and options that it takes."""
+    _, name, *arguments = command.words
+    linq_provider.commands[name].make_context(name, arguments)
+
+
+@pytest.mark.parametrize("page", sorted({command.page for command in called("linq-provider")}))
+def test_commands_of_ours_print_what_is_shown(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, emulator: Emulator
+) -> None:
+    """Run in order, the `linq-provider` commands of a page that need no stack succeed, and print what the page shows."""
+    monkeypatch.chdir(tmp_path)
+    first = emulator.phone_numbers[0].id
+    emulator.set_forwarding(first, "+12025559999")
+    for command in called("linq-provider"):
+        needs_more = {"--stack", "emulator", "doctor"} & set(command.words)
+        if command.page != page or needs_more:
+            continue
+        if "--roster" in command.words and not Path("lines.yaml").exists():
+            CliRunner().invoke(linq_provider, ["export", "-o", "lines.yaml"])
+        if CHANGED in command.output:
+            emulator.set_forwarding(first, CHANGED)
+        done = CliRunner().invoke(linq_provider, command.words[1:], prog_name="linq-provider")
+        if command.output or page == "cli.md":
+            assert matches(command.output, done.output), f"{command}\n{done.output}"
+        fails, drifts = "was left as it is" in command.output, CHANGED in command.output
+        assert done.exit_code == (1 if fails else 2 if drifts else 0), f"{command}\n{done.output}"
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Three lines, none forwarded; the environment is that of its greeting."""
+    for name in [name for name in os.environ if name.startswith("LINQ_")]:
+        monkeypatch.delenv(name)
+    with Emulator(numbers=3) as running:
+        monkeypatch.setenv("LINQ_API_V3_BASE_URL", running.url)
+        monkeypatch.setenv("LINQ_API_V3_API_KEY", running.api_key)
+        yield running
+
+
+def test_the_emulator_greets_as_shown(tmp_path: Path) -> None:
+    """Each `linq-provider emulator …` starts, prints what the page shows, and ends when it is interrupted."""
+    emulators = [command for command in called("linq-provider") if command.words[1] == "emulator"]
+    assert emulators
+    for command in emulators:
+        free = [
+            "0" if before == "--port" else word for before, word in zip(command.words, command.words[1:], strict=False)
+        ]
+        started = [sys.executable, "-u", "-m", "linq_provider", *free]
+        with subprocess.Popen(started, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as running:
+            assert running.stdout is not None
+            printed = "".join(running.stdout.readline() for _ in range(7))
+            running.terminate()
+            assert running.wait(30) == 0, str(command)
+        assert printed.startswith("Base URL: http://127.0.0.1:")
+        assert not command.output or matches(command.output, printed), printed
+
+
+@pytest.mark.parametrize("command", called("make", "pip", "python", "."), ids=str)
+def test_commands_name_what_exists(command: Command) -> None:
+    """Each make target is in the Makefile, each package can be named so, each script is in the checkout."""
+    program, *words = command.words
+    if program == "make":
+        targets = re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+        assert [word for word in words if "=" not in word and word not in targets] == []
+    elif program == "pip":
+        assert words[0] == "install"
+        assert [Requirement(word).name for word in words[1:] if not word.startswith("-")]
+    elif program == "python" and words[0] == "-m":
+        assert words[1] in ("venv", "pytest", "linq_provider")
+    elif program == "python":
+        assert (CHECKOUT / words[0]).is_file()
+    else:
+        assert words == [".venv/bin/activate"]  # made by `make`
+
+
+@pytest.mark.parametrize("command", called("export", "unset"), ids=str)
+def test_variables_are_read_by_somebody(command: Command) -> None:
+    """Each variable that a page sets is a setting of ours, or one that Pulumi or the shell reads."""
+    settings = (CHECKOUT / "docs" / "configuration.md").read_text()
+    for word in command.words[1:]:
+        name = word.partition("=")[0]
+        assert re.fullmatch(NAMES, name) or f"`{name}`" in settings, name
+
+
+def test_empty_attributes_are_taken_away(tmp_path: Path) -> None:
+    """Each `find` deletes the empty attribute files of the backend, and nothing else."""
+    stacks = tmp_path / ".pulumi" / "stacks"
+    for command in called("find"):
+        stacks.mkdir(parents=True, exist_ok=True)
+        (stacks / "dev.json.attrs").write_text("")
+        (stacks / "prod.json.attrs").write_text("{}")
+        (stacks / "dev.json").write_text("")
+        subprocess.run(command.words, cwd=tmp_path, check=True)
+        assert {file.name for file in stacks.iterdir()} == {"prod.json.attrs", "dev.json"}
+    assert called("find")

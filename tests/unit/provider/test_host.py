@@ -1,0 +1,87 @@
+"""The process in which the engine runs the provider: it ends with the engine, and errors are sentences."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from linq_provider.provider import host
+
+# A process that looks like the engine's host for Python providers.
+HOST = """
+import importlib.machinery, sys, threading
+main = sys.modules["__main__"]
+main.__spec__ = importlib.machinery.ModuleSpec("pulumi.dynamic.__main__", None)
+from linq_provider.provider import host
+from linq_provider.errors import RefusedError
+host.settle_in()
+"""
+
+
+@contextmanager
+def started(program: str) -> Iterator[subprocess.Popen[str]]:
+    """The host, then `program`, with stdin open until the end."""
+    command, pipe = [sys.executable, "-c", HOST + program], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True, cwd="/") as process:
+        yield process
+
+
+def output(program: str) -> str:
+    """What the process prints that ends by itself, with exit code 0."""
+    with started(program) as process:
+        assert process.wait(timeout=30) == 0
+        assert process.stdout is not None
+        return process.stdout.read()
+
+
+def test_the_process_ends_with_the_engine() -> None:
+    """When the engine is gone, which closes stdin, the process ends although its threads would go on."""
+    with started('print("ready", flush=True)\nthreading.Event().wait(60)\n') as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stdin.close()
+        assert process.wait(timeout=10) == 0
+
+
+def test_the_process_ends_by_itself_too() -> None:
+    """Watching stdin does not disturb a normal end: exit code 0 and not a word, with stdin still open."""
+    assert output("") == ""
+
+
+def test_settling_in_twice_is_settling_in_once() -> None:
+    """Several providers in one process start one watching thread."""
+    program = 'host.settle_in()\nprint([t.name for t in threading.enumerate()].count("linq-end-with-engine"))\n'
+    assert output(program) == "1\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "first_line", "traces"),
+    [
+        ('RefusedError("No.", next_step="Do this.")', "No. Do this.", 0),
+        ('KeyError("x")', "Traceback (most recent", 1),
+    ],
+)
+def test_our_errors_are_printed_as_sentences(error: str, first_line: str, traces: int) -> None:
+    """The host prints `traceback.format_exc()`: of our errors that is the text; others keep their trace."""
+    printed = output(f"try:\n    raise {error}\nexcept Exception:\n    print(main.traceback.format_exc())\n")
+    assert printed.startswith(first_line)
+    assert printed.count("Traceback") == traces
+
+
+def test_no_other_process_is_touched() -> None:
+    """In a unit test or a program nothing is watched and nothing replaced."""
+    host.settle_in()
+    assert "linq-end-with-engine" not in {thread.name for thread in threading.enumerate()}
+    assert not hasattr(sys.modules["__main__"], "_linq_provider")
+
+
+def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no error is one line on stdout that says who speaks."""
+    host.say("Line 1 keeps its forwarding.")
+    assert capsys.readouterr().out == "linq: Line 1 keeps its forwarding.\n"
