@@ -23,12 +23,9 @@ that ends with the next step, that of a fleet one for each line; text that came 
 characters removed, and what it repeats of the key and of phone numbers.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 MAX_MESSAGE = 500  # characters; the engine passes any length on to the terminal
@@ -119,42 +116,56 @@ class APIConnectionTimeoutError(APIConnectionError):
     """No complete answer came back within `linq:timeout` seconds."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """What is known about one unsuccessful answer; empty fields were absent from it.
+class APIError(LinqError):
+    """The API answered, and not with success.
 
-    `retry_after` is in seconds; `should_retry` is the header `x-should-retry`; `truncated` says that the end
-    of the body seems to be missing.
+    `status_code` is that of HTTP; `code`, `detail`, `doc_url` and `trace_id` are Linq's, "" where its answer has none.
+    `retry_after` is in seconds, `should_retry` the header `x-should-retry`: both None where the answer has none.
+    `attempts` counts the requests that were sent.
     """
 
-    method: str
-    path: str
-    status_code: int
-    code: str = ""
-    detail: str = ""
-    doc_url: str = ""
-    trace_id: str = ""
-    retry_after: float | None = None
-    attempts: int = 1
-    should_retry: bool | None = None
-    truncated: bool = False
-
-
-class APIError(LinqError):
-    """The API answered, and not with success; the fields of `Failure` are attributes."""
-
-    def __init__(self, failure: Failure, *, next_step: str = "") -> None:
-        super().__init__(_sentence(failure), next_step=next_step)
-        self.failure = failure
-
-    def __getattr__(self, name: str) -> Any:
-        if name != "failure" and name in Failure.__dataclass_fields__:
-            return getattr(self.failure, name)
-        raise AttributeError(name)
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        status_code: int,
+        *,
+        code: str = "",
+        detail: str = "",
+        doc_url: str = "",
+        trace_id: str = "",
+        retry_after: float | None = None,
+        should_retry: bool | None = None,
+        attempts: int = 1,
+        next_step: str = "",
+    ) -> None:
+        facts = [
+            f"HTTP {status_code}",
+            plain(f"{code} {detail}".strip()),
+            f"trace_id {plain(trace_id, limit=64)}" if trace_id else "",
+            f"see {plain(doc_url, limit=80)}" if doc_url else "",
+            f"after {attempts} attempts" if attempts > 1 else "",
+        ]
+        super().__init__(f"{method} {path} failed: {', '.join(filter(None, facts))}.", next_step=next_step)
+        self.method = method
+        self.path = path
+        self.status_code = status_code
+        self.code = code
+        self.detail = detail
+        self.doc_url = doc_url
+        self.trace_id = trace_id
+        self.retry_after = retry_after
+        self.should_retry = should_retry
+        self.attempts = attempts
 
 
 class APIResponseValidationError(APIError):
-    """The answer was not a 200 with JSON of the documented shape; it is never taken for success."""
+    """The answer was not a 200 with JSON of the documented shape; it is never taken for success.
+
+    `truncated`: its end seems to be missing.
+    """
+
+    truncated: bool = False
 
 
 class BadRequestError(APIError):
@@ -185,7 +196,6 @@ class InternalServerError(APIError):
     """5xx: the server failed, and the retries are used up."""
 
 
-_RETRIED = frozenset({408, 425, 429})  # and every 5xx
 _BY_STATUS: dict[int, type[APIError]] = {
     400: BadRequestError,
     401: AuthenticationError,
@@ -203,40 +213,6 @@ def api_error_class(status_code: int) -> type[APIError]:
         return APIResponseValidationError
     default = InternalServerError if status_code >= 500 else APIError
     return _BY_STATUS.get(status_code, default)
-
-
-def is_transient(error: BaseException) -> bool:
-    """Whether another attempt can help."""
-    if isinstance(error, APIConnectionError):
-        return error.transient
-    if not isinstance(error, APIError) or isinstance(error, ConflictError):
-        return False
-    if error.failure.should_retry is not None:  # Linq's own SDKs let the header decide
-        return error.failure.should_retry
-    if isinstance(error, APIResponseValidationError):
-        return error.failure.truncated
-    return isinstance(error, InternalServerError) or error.failure.status_code in _RETRIED
-
-
-def leaves_doubt(error: LinqError) -> bool:
-    """Whether a write that ended so may have been applied."""
-    if isinstance(error, APIConnectionError):
-        return error.transient
-    # A gateway that says 408 may have passed the request on.
-    timed_out = isinstance(error, APIError) and error.failure.status_code == 408
-    return timed_out or isinstance(error, InternalServerError | APIResponseValidationError)
-
-
-def _sentence(failure: Failure) -> str:
-    said = plain(f"{failure.code} {failure.detail}".strip())
-    facts = [
-        f"HTTP {failure.status_code}",
-        said,
-        f"trace_id {plain(failure.trace_id, limit=64)}" if failure.trace_id else "",
-        f"see {plain(failure.doc_url, limit=80)}" if failure.doc_url else "",
-        f"after {failure.attempts} attempts" if failure.attempts > 1 else "",
-    ]
-    return f"{failure.method} {failure.path} failed: {', '.join(filter(None, facts))}."
 
 
 def _restore(cls: type[LinqError], state: dict[str, Any]) -> LinqError:

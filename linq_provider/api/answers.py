@@ -1,22 +1,40 @@
 """Linq's JSON, read strictly: records where it is as documented, a typed error where it is not."""
 
-from __future__ import annotations
-
 import base64
 import json
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from linq_provider.config import Settings
-from linq_provider.errors import APIError, APIResponseValidationError, Failure, api_error_class, plain, redacted
+from linq_provider.errors import APIError, APIResponseValidationError, api_error_class, plain, redacted
 from linq_provider.phone_number import PhoneNumber
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` also reads "1_0", "inf" and "٣"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked, and in how many attempts so far."""
+
+    method: str
+    path: str
+    attempts: int = 1
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A complete HTTP answer; `problem` says why its body is not: too large, or in a broken encoding."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes
+    problem: str = ""
 
 
 class _Malformed(ValueError):
@@ -27,7 +45,7 @@ class _Malformed(ValueError):
         self.truncated = truncated
 
 
-def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
+def payload_from(body: bytes, request: Request) -> dict[str, Any]:
     """The JSON object of a successful answer.
 
     Raises:
@@ -38,11 +56,11 @@ def payload_from(body: bytes, failure: Failure) -> dict[str, Any]:
         if payload.get("success", True) is not True or payload.get("error"):
             raise _Malformed('HTTP 200 with "success": false, or with an error')
     except _Malformed as error:
-        raise invalid_answer(failure, str(error), truncated=error.truncated) from None
+        raise invalid_answer(request, str(error), truncated=error.truncated) from None
     return payload
 
 
-def phone_number_from(payload: Mapping[str, Any], failure: Failure) -> PhoneNumber:
+def phone_number_from(payload: Mapping[str, Any], request: Request) -> PhoneNumber:
     """One line from a JSON object; unknown fields are ignored.
 
     Raises:
@@ -51,14 +69,14 @@ def phone_number_from(payload: Mapping[str, Any], failure: Failure) -> PhoneNumb
     identity, number = payload.get("id"), payload.get("phone_number")
     forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
     if not (isinstance(identity, str) and identity and isinstance(number, str) and number):
-        raise invalid_answer(failure, "a line without id or phone_number")
+        raise invalid_answer(request, "a line without id or phone_number")
     if "forwarding_number" not in payload or not isinstance(forwarding, str | None):
-        raise invalid_answer(failure, "a line without forwarding_number")
+        raise invalid_answer(request, "a line without forwarding_number")
     line_type = line_type if isinstance(line_type, str) else None
     return PhoneNumber(identity.lower(), number, forwarding or "", line_type)
 
 
-def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[PhoneNumber]:
+def phone_numbers_from(payload: Mapping[str, Any], request: Request) -> list[PhoneNumber]:
     """All lines from the answer to the list call.
 
     Raises:
@@ -66,43 +84,39 @@ def phone_numbers_from(payload: Mapping[str, Any], failure: Failure) -> list[Pho
     """
     rows = payload.get("phone_numbers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise invalid_answer(failure, "no list of phone_numbers")
-    lines = [phone_number_from(row, failure) for row in rows]
+        raise invalid_answer(request, "no list of phone_numbers")
+    lines = [phone_number_from(row, request) for row in rows]
     if len({line.id for line in lines}) < len(set(lines)):
-        raise invalid_answer(failure, "one line twice, with different numbers")
+        raise invalid_answer(request, "one line twice, with different numbers")
     return lines
 
 
 def error_from(
-    headers: Mapping[str, str],
-    body: bytes,
-    *,
-    asked: Failure,
-    settings: Settings,
-    sent: Mapping[str, Any] | None = None,
+    answer: Answer, *, request: Request, settings: Settings, sent: Mapping[str, Any] | None = None
 ) -> APIError:
-    """The exception for an unsuccessful answer, with what its body tells, except of the key and of what was `sent`."""
+    """The exception for an unsuccessful answer, with what it says, except of the key and of what was `sent`."""
     try:
-        payload = _json_object(body)
+        payload = _json_object(answer.body)
     except _Malformed:
         payload = {}
     error = payload.get("error")
     said: Mapping[str, Any] = error if isinstance(error, dict) else {}
     key = settings.api_key or ""
     secrets = (key, base64.b64encode(key.encode()).decode().rstrip("="), *(sent or {}).values())
-    failure = Failure(
-        asked.method,
-        asked.path,
-        asked.status_code,
+    trace_id = redacted(_text(payload.get("trace_id")), secrets)
+    return api_error_class(answer.status_code)(
+        request.method,
+        request.path,
+        answer.status_code,
         code=redacted(_text(said.get("code")), secrets),
-        detail=redacted(_text(said.get("message")) or _without_json(asked.status_code, headers), secrets),
+        detail=redacted(_text(said.get("message")) or _without_json(answer), secrets),
         doc_url=redacted(_text(said.get("doc_url")), secrets),
-        trace_id=redacted(_text(payload.get("trace_id")), secrets),
-        retry_after=retry_after(headers, said.get("retry_after")),
-        attempts=asked.attempts,
-        should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "").lower()),
+        trace_id=trace_id,
+        retry_after=retry_after(answer.headers, said.get("retry_after")),
+        should_retry={"true": True, "false": False}.get(answer.headers.get("x-should-retry", "").lower()),
+        attempts=request.attempts,
+        next_step=_next_step(request.method, answer.status_code, settings, traced=bool(trace_id)),
     )
-    return api_error_class(asked.status_code)(failure, next_step=_next_step(failure, settings))
 
 
 def retry_after(headers: Mapping[str, str], from_body: object = None) -> float | None:
@@ -179,57 +193,52 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return value
 
 
-def invalid_answer(asked: Failure, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
+def invalid_answer(request: Request, reason: str, *, truncated: bool = False) -> APIResponseValidationError:
     """The exception for a success that cannot be trusted."""
-    failure = Failure(
-        asked.method,
-        asked.path,
-        asked.status_code,
+    error = APIResponseValidationError(
+        request.method,
+        request.path,
+        200,
         detail=reason,
-        attempts=asked.attempts,
-        truncated=truncated,
-    )
-    return APIResponseValidationError(
-        failure,
+        attempts=request.attempts,
         next_step="This is not Linq's documented answer: check linq:baseUrl and any proxy on the way.",
     )
+    error.truncated = truncated
+    return error
 
 
 def _text(value: object) -> str:
     return plain(str(value)) if isinstance(value, str | int) else ""
 
 
-def _without_json(status_code: int, headers: Mapping[str, str]) -> str:
-    if 300 <= status_code < 400:
+def _without_json(answer: Answer) -> str:
+    if 300 <= answer.status_code < 400:
         try:
-            host = urlsplit(headers.get("location", "")).hostname
+            host = urlsplit(answer.headers.get("location", "")).hostname
         except ValueError:
             host = None
         return f"redirected to {plain(host or 'no host', limit=80)}, which is not followed"
-    kind = headers.get("content-type", "").split(";")[0]
+    kind = answer.headers.get("content-type", "").split(";")[0]
     return f"an answer without Linq's error body ({plain(kind, limit=40) or 'no content type'})"
 
 
-def _next_step(failure: Failure, settings: Settings) -> str:
-    status = failure.status_code
-    if status == 401:
+def _next_step(method: str, status_code: int, settings: Settings, *, traced: bool) -> str:
+    if status_code == 401:
         return (
             f"The key came from {settings.api_key_source}. Set a valid one with `pulumi config set --secret"
             " linq:apiKey` or LINQ_API_V3_API_KEY. After a rotation `refresh`, `destroy` and `up --refresh` still use"
             " the key of the last `up`: run `pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE."
         )
-    if 300 <= status < 400:
+    if 300 <= status_code < 400:
         return "Set linq:baseUrl to the final address."
-    if failure.method == "GET" and status in (400, 404, 422):
+    if method == "GET" and status_code in (400, 404, 422):
         return "Check linq:baseUrl: Linq's API would not answer so."
     refused = "Linq does not take this: mend the forwarding_number that is declared for the line."
-    again = "Run the command again."
-    if failure.trace_id:
-        again = "Run the command again; with the trace_id Linq's support can find the request."
+    again = "Run the command again; with the trace_id Linq's support can find the request."
     return {
         400: refused,
         403: "Ask the owner of the Linq account for a key that may write this line.",
         404: "See which lines this key sees with `linq-provider numbers`.",
         422: refused,
         429: "Run the command again later.",
-    }.get(status, again)
+    }.get(status_code, again if traced else "Run the command again.")

@@ -1,16 +1,11 @@
-"""LinqClient: the two documented calls of Linq's API, with retries and a deadline.
-
-Writing a forwarding twice leaves what writing it once leaves, so every call may be repeated.
-"""
+"""LinqClient: the two documented calls of Linq's API, with retries and a deadline."""
 
 from __future__ import annotations
 
-import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception
@@ -22,17 +17,14 @@ from linq_provider.api.answers import (
     phone_number_from,
     phone_numbers_from,
 )
+from linq_provider.api.retries import LONGEST_WAIT, Call, error_of, is_transient, leaves_doubt
 from linq_provider.config import Settings
 from linq_provider.errors import (
     APIConnectionError,
     APIConnectionTimeoutError,
-    APIError,
     ConflictError,
-    Failure,
     LinqError,
     RateLimitError,
-    is_transient,
-    leaves_doubt,
 )
 from linq_provider.phone_number import PhoneNumber
 
@@ -42,9 +34,6 @@ if TYPE_CHECKING:
 LIST_PATH = "/v3/phone_numbers"
 MAX_LIST_BYTES = 8 * 1024 * 1024  # 10,000 lines are about 3 MB
 MAX_BODY_BYTES = 1024 * 1024
-BACKOFF_BASE = 0.5  # seconds, doubled for each attempt, full jitter
-BACKOFF_CAP = 30.0  # seconds
-LONGEST_WAIT = 60.0  # seconds; a longer Retry-After is reported instead of slept, as Linq's own SDKs do
 CONFLICT_ATTEMPTS = 3  # writes answered with 409, each followed by a read
 MAY_BE_APPLIED = (
     "The write may have been applied: run `pulumi preview --refresh` to see what the line does now,"
@@ -103,7 +92,7 @@ class LinqClient:
                 in_doubt = call.in_doubt or leaves_doubt(error)
                 if not in_doubt and not isinstance(error, ConflictError):
                     raise
-                line = self._look(phone_number_id, min(self._clock() + self._reserve, deadline))
+                line = self._read_back(phone_number_id, min(self._clock() + self._reserve, deadline))
                 if line is not None and line.forwarding_number == forwarding_number:
                     return line
                 if in_doubt:
@@ -119,13 +108,13 @@ class LinqClient:
         if self._transport is not None:
             self._transport.close()
 
-    def _put(self, phone_number_id: str, forwarding_number: str, call: _Call) -> PhoneNumber:
-        line = phone_number_from(self._retrying(call), call.answered(200))
+    def _put(self, phone_number_id: str, forwarding_number: str, call: Call) -> PhoneNumber:
+        line = phone_number_from(self._retrying(call), call.request)
         if (line.id, line.forwarding_number) != (phone_number_id.lower(), forwarding_number):
-            raise invalid_answer(call.answered(200), "success, but for another line or number than was sent")
+            raise invalid_answer(call.request, "success, but for another line or number than was sent")
         return line
 
-    def _look(self, phone_number_id: str, deadline: float) -> PhoneNumber | None:
+    def _read_back(self, phone_number_id: str, deadline: float) -> PhoneNumber | None:
         """The line as the list shows it now, or None where that cannot be told."""
         try:
             lines = {line.id: line for line in self._list(deadline)}
@@ -135,57 +124,55 @@ class LinqClient:
 
     def _list(self, deadline: float) -> list[PhoneNumber]:
         call = self._call("GET", LIST_PATH, deadline)
-        return phone_numbers_from(self._retrying(call), call.answered(200))
+        return phone_numbers_from(self._retrying(call), call.request)
 
     @property
     def _reserve(self) -> float:
         """Seconds of a write's time that are kept for finding out what became of it."""
         return min(10.0, self._settings.timeout / 4)
 
-    def _call(self, method: str, path: str, deadline: float) -> _Call:
-        return _Call(method, path, self._clock, deadline, self._settings.max_retries)
+    def _call(self, method: str, path: str, deadline: float) -> Call:
+        return Call(method, path, self._clock, deadline, self._settings.max_retries)
 
-    def _retrying(self, call: _Call) -> dict[str, Any]:
+    def _retrying(self, call: Call) -> dict[str, Any]:
         retrying = Retrying(
             retry=retry_if_exception(is_transient),
             wait=call.wait,
-            stop=call.stop,
+            stop=call.is_over,
             sleep=self._sleep,
             before_sleep=self._before_retry,
             reraise=True,
         )
         return retrying(self._attempt, call)
 
-    def _attempt(self, call: _Call) -> dict[str, Any]:
+    def _attempt(self, call: Call) -> dict[str, Any]:
         self._sit_out_pause(call)
         asked = f"{call.method} {call.path}"
         if self._closed.is_set():
             raise APIConnectionError(f"{asked}: the client was closed.", transient=False)
-        if call.left <= 0:
-            raise call.failure or APIConnectionTimeoutError(
+        if call.seconds_left <= 0:
+            raise call.error or APIConnectionTimeoutError(
                 f"{asked}: Linq asked for a longer wait.", next_step="Run the command again later."
             )
         call.attempts += 1
         try:
             return self._exchange(call)
         except LinqError as error:
-            call.failure = error
-            call.in_doubt |= leaves_doubt(error)
+            call.note(error)
             if isinstance(error, RateLimitError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
                 self._pause(error.retry_after or 0.0)
             raise
 
-    def _exchange(self, call: _Call) -> dict[str, Any]:
+    def _exchange(self, call: Call) -> dict[str, Any]:
         limit = MAX_LIST_BYTES if call.method == "GET" else MAX_BODY_BYTES
         send = self._ready_transport().exchange
-        seconds = max(call.left, 0.001)  # it may have run out since it was checked
+        seconds = max(call.seconds_left, 0.001)  # it may have run out since it was checked
         answer = send(call.method, call.path, json=call.json, seconds=seconds, max_bytes=limit)
-        asked = call.answered(answer.status_code)
-        if asked.status_code != 200:
-            raise error_from(answer.headers, answer.body, asked=asked, settings=self._settings, sent=call.json)
+        if answer.status_code != 200:
+            raise error_from(answer, request=call.request, settings=self._settings, sent=call.json)
         if answer.problem:
-            raise invalid_answer(asked, answer.problem)
-        return payload_from(answer.body, asked)
+            raise invalid_answer(call.request, answer.problem)
+        return payload_from(answer.body, call.request)
 
     def _ready_transport(self) -> Transport:
         with self._lock:
@@ -199,7 +186,7 @@ class LinqClient:
     def _before_retry(self, state: RetryCallState) -> None:
         with self._lock:
             self.retries += 1
-        if isinstance(_error_of(state), RateLimitError):
+        if isinstance(error_of(state), RateLimitError):
             self._pause(state.upcoming_sleep)
 
     def _pause(self, seconds: float) -> None:
@@ -207,52 +194,6 @@ class LinqClient:
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
-    def _sit_out_pause(self, call: _Call) -> None:
-        while (rest := min(self._paused_until - self._clock(), call.left)) > 0 and not self._closed.is_set():
+    def _sit_out_pause(self, call: Call) -> None:
+        while (rest := min(self._paused_until - self._clock(), call.seconds_left)) > 0 and not self._closed.is_set():
             self._sleep(rest)
-
-
-@dataclass
-class _Call:
-    """What is asked, and when it is asked again: attempts, backoff with full jitter, Retry-After, deadline.
-
-    `failure` is the last attempt's; `in_doubt` says that some attempt's request may have been carried out.
-    """
-
-    method: str
-    path: str
-    clock: Callable[[], float]
-    deadline: float
-    max_retries: int
-    json: Mapping[str, Any] | None = None
-    attempts: int = 0
-    failure: LinqError | None = None
-    in_doubt: bool = False
-
-    @property
-    def left(self) -> float:
-        """Seconds until the deadline."""
-        return self.deadline - self.clock()
-
-    def answered(self, status_code: int) -> Failure:
-        """What is known of an answer before it is read."""
-        return Failure(self.method, self.path, status_code, attempts=self.attempts)
-
-    def wait(self, state: RetryCallState) -> float:
-        asked = getattr(_error_of(state), "retry_after", None) or 0.0
-        if asked > 0:
-            return asked * random.uniform(1.0, 1.05)  # never early, and not all threads at once
-        return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (state.attempt_number - 1)))
-
-    def stop(self, state: RetryCallState) -> bool:
-        error = _error_of(state)
-        asked = getattr(error, "retry_after", None) or 0.0
-        if asked <= LONGEST_WAIT and state.upcoming_sleep <= self.left:
-            return self.attempts > self.max_retries
-        if isinstance(error, APIError) and asked > 0:
-            error.next_step = f"Linq asks to wait {round(asked):.10g} s: run the command again after that."
-        return True
-
-
-def _error_of(state: RetryCallState) -> BaseException | None:
-    return state.outcome.exception() if state.outcome is not None else None

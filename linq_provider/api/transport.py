@@ -8,7 +8,6 @@ import threading
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,22 +18,13 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from linq_provider._version import __version__
+from linq_provider.api.answers import Answer
 from linq_provider.config import LOOPBACK_HOSTS
 from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError, plain
 
 CONNECT_TIMEOUT = 5.0  # seconds; as in Linq's own SDKs
 READ_TIMEOUT = 30.0  # seconds without a byte; the calls of this API answer in well under one
 CHUNK = 64 * 1024  # bytes
-
-
-@dataclass(frozen=True)
-class Answer:
-    """A complete HTTP answer; `problem` says why its body is not: too large, or in a broken encoding."""
-
-    status_code: int
-    headers: Mapping[str, str]
-    body: bytes
-    problem: str = ""
 
 
 class Transport:

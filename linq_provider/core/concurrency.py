@@ -1,7 +1,5 @@
 """Many calls side by side: one that fails does not stop the others, but a service that is down stops them all."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,68 +7,58 @@ from contextlib import contextmanager
 
 from linq_provider.errors import APIError, AuthenticationError, LinqError, RefusedError
 
-TELL_EVERY = 5.0  # seconds between two words about how far a run is
+NOTIFY_EVERY = 5.0  # seconds between two messages about how far a run is
 IN_A_ROW = 3  # failures that end a run where fewer calls than that are made at a time
 NOT_TRIED = "It was not tried, because the calls before it failed."
 
 
-class Together:
-    """Runs up to `at_a_time` calls at a time, each for one line.
+def run_concurrently(
+    calls: Mapping[str, Callable[[], object]],
+    *,
+    limit: int,
+    notify: Callable[[str], None],
+    retries: Callable[[], int],
+    notify_every: float = NOTIFY_EVERY,
+) -> dict[str, LinqError]:
+    """Make every call, `limit` at a time, each for one line; why each line that failed did, in the order of the calls.
 
-    `notify` receives how far it is; `retries` tells how many requests were sent again so far.
+    A refused key, or as many failures of the service in a row as there are calls at a time, end the run: the lines
+    that were not tried are among the failures. `notify` receives every `notify_every` seconds how far the run is;
+    `retries` counts the requests that were sent again so far.
     """
+    breaker = _Breaker(max(limit, IN_A_ROW))
+    with ThreadPoolExecutor(limit, "linq-fleet") as pool:
+        under_way = {line: pool.submit(breaker.attempt, call) for line, call in calls.items()}
+        with _progress(under_way.values(), notify=notify, retries=retries, every=notify_every):
+            ended = {line: future.exception() for line, future in under_way.items()}
+    for error in ended.values():
+        if error is not None and not isinstance(error, LinqError):
+            raise error
+    return {line: error for line, error in ended.items() if isinstance(error, LinqError)}
 
-    def __init__(
-        self,
-        at_a_time: int,
-        *,
-        notify: Callable[[str], None],
-        retries: Callable[[], int],
-        tell_every: float = TELL_EVERY,
-    ) -> None:
-        self._at_a_time = at_a_time
-        self._notify = notify
-        self._retries = retries
-        self._tell_every = tell_every
 
-    def run(self, calls: Mapping[str, Callable[[], object]]) -> dict[str, LinqError]:
-        """Make every call; why each line that failed did, in the order of the calls.
+@contextmanager
+def _progress(
+    under_way: Collection[Future[None]], *, notify: Callable[[str], None], retries: Callable[[], int], every: float
+) -> Iterator[None]:
+    """Report every few seconds how far the calls are, also while none of them ends."""
+    over = threading.Event()
+    before = retries()
 
-        A refused key, or as many failures of the service in a row as there are calls at a time, end the run: the lines
-        that were not tried are among the failures.
-        """
-        breaker = _Breaker(max(self._at_a_time, IN_A_ROW))
-        with ThreadPoolExecutor(self._at_a_time, "linq-fleet") as pool:
-            under_way = {line: pool.submit(breaker.attempt, call) for line, call in calls.items()}
-            with self._telling(under_way.values()):
-                ended = {line: future.exception() for line, future in under_way.items()}
-        for error in ended.values():
-            if error is not None and not isinstance(error, LinqError):
-                raise error
-        return {line: error for line, error in ended.items() if isinstance(error, LinqError)}
+    def report() -> None:
+        while not over.wait(every):
+            ended = [future.exception() for future in under_way if future.done()]
+            written = ended.count(None)
+            failed = f", {len(ended) - written:,} failed" if len(ended) > written else ""
+            notify(f"{written:,} of {len(under_way):,} lines written, {retries() - before:,} retried{failed}.")
 
-    @contextmanager
-    def _telling(self, under_way: Collection[Future[None]]) -> Iterator[None]:
-        """Say every few seconds how far the calls are, also while none of them ends."""
-        over = threading.Event()
-
-        def tell() -> None:
-            before = self._retries()
-            while not over.wait(self._tell_every):
-                ended = [future.exception() for future in under_way if future.done()]
-                failed = len(ended) - ended.count(None)
-                said = (
-                    f"{ended.count(None):,} of {len(under_way):,} lines written, {self._retries() - before:,} retried"
-                )
-                self._notify(f"{said}, {failed:,} failed." if failed else f"{said}.")
-
-        teller = threading.Thread(target=tell, name="linq-fleet-progress", daemon=True)
-        teller.start()
-        try:
-            yield
-        finally:
-            over.set()
-            teller.join()
+    reporter = threading.Thread(target=report, name="linq-fleet-progress", daemon=True)
+    reporter.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reporter.join()
 
 
 class _Breaker:
@@ -100,4 +88,4 @@ def _is_of_the_service(error: Exception) -> bool:
     """Whether it says something of the service, and not of one line only."""
     if isinstance(error, RefusedError):
         return False
-    return not isinstance(error, APIError) or error.failure.status_code >= 429
+    return not isinstance(error, APIError) or error.status_code >= 429

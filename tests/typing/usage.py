@@ -51,7 +51,7 @@ assert_type(found.forwarding_number, str)
 try:
     linq.load_roster("lines.csv")
 except linq.RateLimitError as error:
-    assert_type(error.failure.retry_after, float | None)
+    assert_type(error.retry_after, float | None)
 except linq.LinqError as error:
     assert_type(error.next_step, str)
 

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from linq_provider.api.answers import error_from, payload_from, retry_after
+from linq_provider.api.answers import Answer, Request, error_from, payload_from, retry_after
+from linq_provider.api.retries import is_transient
 from linq_provider.config import Settings
 from linq_provider.core.e164 import e164_problem
-from linq_provider.errors import APIResponseValidationError, ConfigurationError, Failure, is_transient
+from linq_provider.errors import APIResponseValidationError, ConfigurationError
 
 SETTINGS = Settings(api_key="key", api_key_source="linq:apiKey")
 
@@ -82,7 +83,7 @@ def test_row_02_a_date_is_read_in_its_own_zone(zone: str) -> None:
 
 def said(status: int, headers: dict[str, str], *, method: str = "GET", body: bytes = b"") -> str:
     """What an error says."""
-    return str(error_from(headers, body, asked=Failure(method, "/x", status), settings=SETTINGS))
+    return str(error_from(Answer(status, headers, body), request=Request(method, "/x"), settings=SETTINGS))
 
 
 def test_row_13_a_redirect_is_told_by_its_status() -> None:
@@ -110,7 +111,7 @@ def test_an_answer_without_a_body_names_its_type() -> None:
 def test_row_07_a_string_that_is_cut_after_a_brace_is_truncated() -> None:
     """An answer that breaks off inside a string is cut, even where the last character is a closing brace."""
     with pytest.raises(APIResponseValidationError) as refused:
-        payload_from(b'{"a": "b}', Failure("GET", "/x", 200))
+        payload_from(b'{"a": "b}', Request("GET", "/x"))
     assert refused.value.truncated
     assert is_transient(refused.value)
 
@@ -119,7 +120,7 @@ def test_row_07_a_string_that_is_cut_after_a_brace_is_truncated() -> None:
 def test_row_07_what_is_no_json_is_named(constant: str) -> None:
     """Python's own constants are refused by name."""
     with pytest.raises(APIResponseValidationError, match=f"{constant}, which is no JSON"):
-        payload_from(f'{{"a": {constant}}}'.encode(), Failure("GET", "/x", 200))
+        payload_from(f'{{"a": {constant}}}'.encode(), Request("GET", "/x"))
 
 
 def test_row_29_digits_of_another_script_only_lack_no_plus() -> None:
@@ -161,11 +162,11 @@ def test_a_trace_id_is_spoken_of_where_there_is_one() -> None:
 def test_row_07_an_answer_that_cannot_be_trusted_says_why(body: bytes, why: str) -> None:
     """The reason stands in the message."""
     with pytest.raises(APIResponseValidationError, match=f"HTTP 200, {why}"):
-        payload_from(body, Failure("GET", "/x", 200))
+        payload_from(body, Request("GET", "/x"))
 
 
 @pytest.mark.parametrize(("header", "wanted"), [("true", True), ("True", True), ("false", False), ("maybe", None)])
 def test_x_should_retry_is_read_in_any_case(header: str, wanted: bool | None) -> None:
     """Linq's word on whether to try again, or none."""
-    error = error_from({"x-should-retry": header}, b"", asked=Failure("GET", "/x", 400), settings=SETTINGS)
+    error = error_from(Answer(400, {"x-should-retry": header}, b""), request=Request("GET", "/x"), settings=SETTINGS)
     assert error.should_retry is wanted

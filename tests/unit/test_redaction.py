@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from linq_provider.api.answers import error_from
+from linq_provider.api.answers import Answer, Request, error_from
 from linq_provider.config import Settings
-from linq_provider.errors import PIECE, Failure, redacted
+from linq_provider.errors import PIECE, redacted
 
 KEY, NUMBER = "lk-9f8e7d6c5b4a39281706", "+447700900987"
 LETTERS = st.text("abcdefXYZ0123456789-_ ./", max_size=60)
@@ -57,8 +57,8 @@ def test_row_26_every_field_of_an_error(field: str) -> None:
     body = {"error": {field: repeated}, "success": False, "trace_id": repeated if field == "trace_id" else "t"}
     settings = Settings(api_key=KEY, api_key_source="linq:apiKey")
     sent = {"forwarding_number": NUMBER}
-    asked = Failure("PUT", "/v3/phone_numbers/x", 500)
-    shown = str(error_from({}, json.dumps(body).encode(), asked=asked, settings=settings, sent=sent))
+    answer = Answer(500, {}, json.dumps(body).encode())
+    shown = str(error_from(answer, request=Request("PUT", "/v3/phone_numbers/x"), settings=settings, sent=sent))
     assert "HTTP 500" in shown
     assert "[hidden]" in shown
     for secret in (KEY, base64.b64encode(KEY.encode()).decode(), NUMBER):

@@ -13,7 +13,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from linq_provider.api.answers import (
+    Answer,
     PhoneNumber,
+    Request,
     error_from,
     payload_from,
     phone_number_from,
@@ -21,10 +23,10 @@ from linq_provider.api.answers import (
     retry_after,
 )
 from linq_provider.config import Settings
-from linq_provider.errors import APIError, APIResponseValidationError, Failure
+from linq_provider.errors import APIError, APIResponseValidationError
 
 GENERATED = settings(database=None, deadline=None, derandomize=True)
-ASKED = Failure("GET", "/v3/phone_numbers", 200, attempts=2)
+ASKED = Request("GET", "/v3/phone_numbers", attempts=2)
 SETTINGS = Settings(api_key="key", api_key_source="linq:apiKey")
 LINE = {
     "id": "182BD5E5-6e1a-4fe4-a799-aa6d9a6ab26e",
@@ -38,7 +40,9 @@ ANSWER = json.dumps({"phone_numbers": [LINE]}, ensure_ascii=False).encode()
 
 def error_of(status: int, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> APIError:
     """The exception for an answer to `GET /v3/phone_numbers`."""
-    return error_from(headers or {}, body, asked=Failure("GET", "/v3/phone_numbers", status), settings=SETTINGS)
+    return error_from(
+        Answer(status, headers or {}, body), request=Request("GET", "/v3/phone_numbers"), settings=SETTINGS
+    )
 
 
 def test_a_list_becomes_records() -> None:

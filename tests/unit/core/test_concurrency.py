@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 
-from linq_provider.core.concurrency import Together
+from linq_provider.core.concurrency import run_concurrently
 from linq_provider.errors import (
     APIConnectionError,
     AuthenticationError,
-    Failure,
     InternalServerError,
     LinqError,
     NotFoundError,
@@ -19,9 +18,11 @@ from linq_provider.errors import (
 )
 
 
-def together(at_a_time: int, *, notify: Callable[[str], None] = print, tell_every: float = 3600) -> Together:
-    """Runs calls; says nothing for an hour."""
-    return Together(at_a_time, notify=notify, retries=lambda: 3, tell_every=tell_every)
+def run(
+    limit: int, calls: Mapping[str, Callable[[], object]], *, notify: Callable[[str], None] = print
+) -> dict[str, LinqError]:
+    """Runs calls, and reports nothing for an hour."""
+    return run_concurrently(calls, limit=limit, notify=notify, retries=lambda: 3, notify_every=3600)
 
 
 def failing(error: Exception) -> Callable[[], object]:
@@ -35,7 +36,7 @@ def failing(error: Exception) -> Callable[[], object]:
 
 def answered(cls: type[LinqError], status_code: int) -> LinqError:
     """The error for an answer of the API."""
-    return cls(Failure("PUT", "/v3/phone_numbers/x", status_code))  # type: ignore[arg-type]
+    return cls("PUT", "/v3/phone_numbers/x", status_code)  # type: ignore[arg-type]
 
 
 def test_one_failure_does_not_stop_the_others() -> None:
@@ -43,7 +44,7 @@ def test_one_failure_does_not_stop_the_others() -> None:
     made: list[str] = []
     refused, gone = RefusedError("no"), answered(NotFoundError, 404)
     calls = {f"line-{n}": (lambda n=n: made.append(n)) for n in range(20)}
-    errors = together(4).run({"z": failing(refused), **calls, "a": failing(gone)})
+    errors = run(4, {"z": failing(refused), **calls, "a": failing(gone)})
     assert list(errors.items()) == [("z", refused), ("a", gone)]
     assert sorted(made) == list(range(20))
 
@@ -62,7 +63,7 @@ def test_as_many_at_a_time_as_allowed() -> None:
         with lock:
             running -= 1
 
-    assert together(4).run({str(n): meet for n in range(8)}) == {}
+    assert run(4, {str(n): meet for n in range(8)}) == {}
     assert most == 4
 
 
@@ -78,7 +79,7 @@ def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> N
         tried.append(n)
         raise error
 
-    errors = together(1).run({str(n): (lambda n=n: fail(n)) for n in range(50)})
+    errors = run(1, {str(n): (lambda n=n: fail(n)) for n in range(50)})
     assert len(errors) == 50
     assert len(tried) == made
     untried = [str(e) for e in errors.values() if e is not error]
@@ -89,14 +90,14 @@ def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> N
 @pytest.mark.parametrize("error", [RefusedError("somebody else's"), answered(NotFoundError, 404)])
 def test_failures_of_single_lines_never_stop_a_run(error: LinqError) -> None:
     """What concerns one line only says nothing of the others, however often it happens."""
-    errors = together(1).run({str(n): failing(error) for n in range(50)})
+    errors = run(1, {str(n): failing(error) for n in range(50)})
     assert list(errors.values()) == [error] * 50
 
 
 def test_an_error_that_is_not_ours_is_raised() -> None:
     """A defect is not a line that failed."""
     with pytest.raises(ZeroDivisionError):
-        together(2).run({"a": failing(ZeroDivisionError()), "b": lambda: None})
+        run(2, {"a": failing(ZeroDivisionError()), "b": lambda: None})
 
 
 def test_it_says_how_far_it_is() -> None:
@@ -109,13 +110,13 @@ def test_it_says_how_far_it_is() -> None:
         said.append(text)
         told.set()
 
-    run = Together(1, notify=notify, retries=lambda: next(counts, 5), tell_every=0.01)
-    assert run.run({"a": lambda: None, "b": lambda: told.wait(10)}) == {}
+    calls = {"a": lambda: None, "b": lambda: told.wait(10)}
+    assert run_concurrently(calls, limit=1, notify=notify, retries=lambda: next(counts, 5), notify_every=0.01) == {}
     assert said[0] == "1 of 2 lines written, 3 retried."
 
 
 def test_a_short_run_says_nothing() -> None:
     """Nobody needs to hear how far a run is that ends at once."""
     said: list[str] = []
-    together(2, notify=said.append).run({"a": lambda: None})
+    run(2, {"a": lambda: None}, notify=said.append)
     assert said == []
