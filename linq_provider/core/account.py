@@ -1,11 +1,9 @@
 """The lines of one account as this process sees them: one list call shared by all, kept current by our own writes."""
 
-from __future__ import annotations
-
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,6 +23,46 @@ class Client(Protocol):
 
     def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
         """Write one forwarding; the line as the API confirms it."""
+
+
+def list_lines(client: Client) -> Sequence[PhoneNumber]:
+    """Every line that the key sees, asked for again where the answer is empty or malformed.
+
+    Both can be a server's mistake, which must not look like lost lines.
+
+    Raises:
+        LinqError: the list could not be had.
+    """
+    try:
+        lines = client.list_phone_numbers()
+    except APIResponseValidationError:
+        lines = []
+    return lines or client.list_phone_numbers()
+
+
+def require_lines(client: Client) -> Sequence[PhoneNumber]:
+    """Every line that the key sees.
+
+    Raises:
+        LinqError: the list could not be had, or is empty, which says nothing about any one line.
+    """
+    if lines := list_lines(client):
+        return lines
+    raise LinqError(
+        "This key sees no lines at all: is it the right account?",
+        next_step="Nothing was changed. Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
+    )
+
+
+def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
+    """The error for a line that is not among those of the key; names a few that are."""
+    seen = sorted(each.phone_number for each in lines)
+    more = ", …" if len(seen) > NAMED_LINES else ""
+    return RefusedError(
+        f"This key does not see {line}; it sees {len(seen)}: {', '.join(seen[:NAMED_LINES])}{more}.",
+        next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and"
+        " linq:apiKey for the right account.",
+    )
 
 
 @dataclass(frozen=True)
@@ -74,14 +112,16 @@ class Account:
         snapshot = self._fresh()
         line = snapshot.find(identity)
         if line is None:
-            seen = sorted(snapshot.by_number)
-            more = ", …" if len(seen) > NAMED_LINES else ""
-            raise RefusedError(
-                f"This key does not see the declared line; it sees {len(seen)}: {', '.join(seen[:NAMED_LINES])}{more}.",
-                next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and"
-                " linq:apiKey for the right account.",
-            )
+            raise not_seen("the declared line", snapshot.by_number.values())
         return line
+
+    def refresh(self) -> None:
+        """See to it that the lines are known, so that an error of the account is reported once, not for each line.
+
+        Raises:
+            LinqError: the list could not be had, or is empty.
+        """
+        self._fresh()
 
     def known(self, identity: str) -> PhoneNumber | None:
         """The line as last seen, however long ago, without a request; None where it was never seen."""
@@ -125,7 +165,7 @@ class Account:
 
     def _take(self) -> _Snapshot:
         snapshot = _Snapshot(self._clock())
-        for line in self._listed():
+        for line in require_lines(self._client):
             snapshot.put(line)
         with self._changing:
             for written_at, line in self._writes.values():
@@ -133,17 +173,3 @@ class Account:
                     snapshot.put(line)
             self._snapshot = snapshot
         return snapshot
-
-    def _listed(self) -> Sequence[PhoneNumber]:
-        """The list, asked for twice where it is empty or malformed: a wrong answer must not look like lost lines."""
-        try:
-            lines = self._client.list_phone_numbers()
-        except APIResponseValidationError:
-            lines = []
-        lines = lines or self._client.list_phone_numbers()
-        if not lines:
-            raise LinqError(
-                "This key sees no lines at all: is it the right account?",
-                next_step="Nothing was changed. Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
-            )
-        return lines

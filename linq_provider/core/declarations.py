@@ -4,8 +4,6 @@ The engine creates the new resource before it deletes the old one, and tells nei
 without alias is therefore a create followed by a delete of the same line, which would silence it.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -54,7 +52,7 @@ class Declarations:
         with self._lock:
             return identity in self._kept
 
-    def hold(self, *identities: str) -> None:
+    def mark_unchanged(self, *identities: str) -> None:
         """A resource that does not change holds this line, given under the names that are known.
 
         Raises:
@@ -87,10 +85,10 @@ class Declarations:
             return next((self._changing[i] for i in identities if i in self._changing), None)
 
     @contextmanager
-    def clearing(self, *identities: str) -> Iterator[bool]:
+    def try_clear(self, *identities: str) -> Iterator[bool]:
         """Whether a line may be cleared, which is so unless the program declares it; all its names are given.
 
-        Who declares it later finds out with `cleared`, and waits in `taking` until the clear is over.
+        Who declares it later finds out with `cleared`, and waits in `claim` until the clear is over.
         """
         over = threading.Event()
         with self._lock:
@@ -108,7 +106,7 @@ class Declarations:
             return any(identity in self._clears for identity in identities)
 
     @contextmanager
-    def taking(self, *identities: str) -> Iterator[None]:
+    def claim(self, *identities: str) -> Iterator[None]:
         """Hold a line while it is written and, unless that fails, from then on; all its names are given.
 
         Raises:

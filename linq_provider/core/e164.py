@@ -1,7 +1,5 @@
 """Does a string name a line: a phone number in E.164 format, or a phone_number_id."""
 
-from __future__ import annotations
-
 import re
 from uuid import UUID
 
@@ -29,3 +27,9 @@ def is_uuid(text: str) -> bool:
         return text.isascii() and str(UUID(text)) == text.lower()
     except ValueError:
         return False
+
+
+def line_problem(text: str) -> str | None:
+    """Why `text` names no line of an account, or None where it does."""
+    problem = None if is_uuid(text) else e164_problem(text)
+    return problem and f"is no phone_number_id and {problem}"

@@ -4,29 +4,25 @@ Each line goes through the verbs of the single forwarding, so each of its rules 
 stop the others; the error names it, and the next `pulumi up --refresh` writes exactly the rest.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
 from linq_provider.core.account import Account
-from linq_provider.core.concurrency import Together
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.e164 import is_uuid
-from linq_provider.core.fleet_records import Fleet, validate_fleet, validate_lines
 from linq_provider.core.guards import refuse_many_clears
 from linq_provider.core.lifecycle import ForwardingLifecycle
-from linq_provider.core.records import Diff, Inputs, Outputs
+from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate_fleet, validate_lines
 from linq_provider.errors import FleetError, LinqError, RefusedError
 
-SAID_LINES = 10  # how many lines one word to the user names
+SHOWN_LINES = 10  # how many lines one message names
 
 
 class FleetLifecycle:
     """The verbs, for the fleets of one account in one provider process.
 
-    `together` runs calls side by side. `notify` receives one line of text for the user.
+    `run` makes calls side by side, see `run_concurrently`. `notify` receives one line of text for the user.
     """
 
     def __init__(
@@ -35,13 +31,13 @@ class FleetLifecycle:
         declarations: Declarations,
         *,
         live_check: bool,
-        together: Together,
+        run: Callable[[Mapping[str, Callable[[], object]]], dict[str, LinqError]],
         notify: Callable[[str], None],
     ) -> None:
         self._account = account
         self._declarations = declarations
         self._live_check = live_check
-        self._together = together
+        self._run = run
         self._notify = notify
 
     def check(self, olds: Fleet, news: Fleet) -> tuple[Fleet, list[str]]:
@@ -53,11 +49,11 @@ class FleetLifecycle:
             return news, [*problems, *validate_lines(news)]
         # An update settles every line, so one that changed by hand meanwhile counts, too.
         changed = olds.lines.keys() != news.lines.keys() or any(
-            olds.inputs(line) != news.inputs(line) for line in news.lines
+            olds.declaration(line) != news.declaration(line) for line in news.lines
         )
         if changed and self._live_check:
             try:
-                self._look()
+                self._account.refresh()
             except LinqError as error:
                 return news, [str(error), *validate_lines(news)]
         single = self._single(self._notify)
@@ -67,7 +63,7 @@ class FleetLifecycle:
                     f"{line}: forwardings names this line by its number, {number}, too; remove one of the two"
                 )
                 continue
-            _, found = single.check(self._inputs_before(olds, line), news.inputs(line), changed=changed)
+            _, found = single.check(self._inputs_before(olds, line), news.declaration(line), changed=changed)
             problems += [f"{line}: {problem}" for problem in found]
         try:
             refuse_many_clears(self._account, self._declarations, olds, news)
@@ -85,7 +81,7 @@ class FleetLifecycle:
             # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
             if line in news.lines and self._declarations.keeps(line) and isinstance(recorded, str):
                 if not changes:
-                    self._declarations.hold(line)
+                    self._declarations.mark_unchanged(line)
                 elif recorded != news.lines[line]:
                     self._declarations.change(line, recorded)
         return Diff(changes, cleared=cleared)
@@ -97,7 +93,7 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        return self._bring(Fleet(), news)
+        return self._apply(Fleet(), news)
 
     def update(self, olds: Fleet, news: Fleet) -> Fleet:
         """Write what differs from the account; clear, or keep, the lines that were taken out.
@@ -107,9 +103,9 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        self._look()
+        self._account.refresh()
         refuse_many_clears(self._account, self._declarations, olds, news)
-        return self._bring(olds, news)
+        return self._apply(olds, news)
 
     def read(self, olds: Fleet) -> Fleet:
         """The lines as they are now; one that this key no longer sees is left out, with a word to the user.
@@ -121,8 +117,8 @@ class FleetLifecycle:
         gone = [line for line, now in live.items() if now is None]
         if gone:
             self._notify(
-                f"No longer among the lines of this key, and taken out of the state: {_some(gone)}. If they still exist"
-                " under another key, they keep their forwarding."
+                f"No longer among the lines of this key, and taken out of the state: {_listed(gone)}. If they still"
+                " exist under another key, they keep their forwarding."
             )
         return replace(olds, forwardings={line: now.forwarding_number for line, now in live.items() if now})
 
@@ -140,7 +136,7 @@ class FleetLifecycle:
                 next_step="Run the same command again: it clears the rest.",
             )
 
-    def _bring(self, olds: Fleet, news: Fleet) -> Fleet:
+    def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
         if errors := self._reconcile(olds, news):
             done = news.lines.keys() - errors.keys()
             for line in done:
@@ -149,7 +145,7 @@ class FleetLifecycle:
             added = [line for line in done if line not in olds.lines]
             if added and olds.lines:
                 next_step += (
-                    f" If you go back instead, mend these new lines by hand, which no state has: {_some(added)}."
+                    f" If you go back instead, mend these new lines by hand, which no state has: {_listed(added)}."
                 )
             lines = len(olds.lines.keys() | news.lines.keys())
             raise FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
@@ -164,15 +160,15 @@ class FleetLifecycle:
             calls[line] = partial(self._forward, single, olds, news, line)
         for line in sorted(self._removed(olds, news)):
             calls[line] = partial(self._clear, single, olds, line)
-        errors = self._together.run(calls)
-        for text in said[:SAID_LINES]:
+        errors = self._run(calls)
+        for text in said[:SHOWN_LINES]:
             self._notify(text)
-        if len(said) > SAID_LINES:
-            self._notify(f"So it was with {len(said) - SAID_LINES:,} more lines.")
+        if len(said) > SHOWN_LINES:
+            self._notify(f"So it was with {len(said) - SHOWN_LINES:,} more lines.")
         return errors
 
     def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
-        inputs = news.inputs(line)
+        inputs = news.declaration(line)
         now = self._account.require(line)
         recorded = olds.recorded(now)
         if recorded is None:
@@ -191,20 +187,16 @@ class FleetLifecycle:
         if not removed:
             return []
         if news.removed == "keep":
-            self._notify(f'Left as they are (removed="keep"): {_some(removed)}.')
+            self._notify(f'Left as they are (removed="keep"): {_listed(removed)}.')
             return []
         live = {line: self._account.find(line) for line in removed}
         if gone := [line for line, now in live.items() if now is None and not is_uuid(line)]:
             self._notify(
-                f"This key sees them no more, so there was nothing to clear: {_some(gone)}. If they still exist under"
+                f"This key sees them no more, so there was nothing to clear: {_listed(gone)}. If they still exist under"
                 " another key, they keep their forwarding."
             )
         forwarded = [line for line, now in live.items() if now and now.forwarding_number and news.recorded(now) is None]
         return forwarded + [line for line, now in live.items() if now is None and is_uuid(line)]
-
-    def _look(self) -> None:
-        """See to it that the account's lines are known: each error of the account is then told once."""
-        self._account.find("")
 
     def _named_twice(self, phone_number_id: str, news: Fleet) -> str | None:
         """The number of a line that the map names by both; None where it does not, or as far as is not known."""
@@ -213,7 +205,7 @@ class FleetLifecycle:
 
     def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""
-        return next((olds.inputs(name) for name in self._account.names(line) if name in olds.lines), Inputs())
+        return next((olds.declaration(name) for name in self._account.names(line) if name in olds.lines), Inputs())
 
     def _tell_taken_over(self, olds: Fleet, news: Fleet) -> None:
         """At preview: which lines `overwrite` takes from somebody else."""
@@ -223,13 +215,13 @@ class FleetLifecycle:
             if now and now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
                 taken.append(f"{line} (now {now.forwarding_number})")
         if taken:
-            self._notify(f"Because of overwrite, these are taken over: {_some(taken)}.")
+            self._notify(f"Because of overwrite, these are taken over: {_listed(taken)}.")
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(self._account, self._declarations, live_check=self._live_check, notify=notify)
 
 
-def _some(lines: list[str]) -> str:
+def _listed(lines: list[str]) -> str:
     """A few of the lines, and how many more there are."""
-    more = f" and {len(lines) - SAID_LINES:,} more" if len(lines) > SAID_LINES else ""
-    return ", ".join(sorted(lines)[:SAID_LINES]) + more
+    more = f" and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
+    return ", ".join(sorted(lines)[:SHOWN_LINES]) + more

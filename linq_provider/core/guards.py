@@ -1,11 +1,8 @@
 """What may not be written: somebody else's number, a line under two names, a loop, many clears at once."""
 
-from __future__ import annotations
-
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
-from linq_provider.core.fleet_records import Fleet
-from linq_provider.core.records import Unknown
+from linq_provider.core.records import Fleet, Unknown
 from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
 
@@ -13,7 +10,7 @@ FEW_LINES = 5  # so many may be cleared in one update whatever the size of the f
 FEW_PERCENT = 10  # or so many of a hundred
 
 
-def refuse_somebody_elses(line: PhoneNumber, declared: str, *, overwrite: bool, recorded: str | None) -> None:
+def refuse_overwrite(line: PhoneNumber, declared: str, *, overwrite: bool, recorded: str | None) -> None:
     """Refuse to write over a number that neither the program nor the state knows.
 
     `recorded` is what the state says the line forwards to; None where the line is new to the stack.

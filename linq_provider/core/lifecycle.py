@@ -6,15 +6,13 @@
 - check, diff and read only ever read.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
-from linq_provider.core.guards import refuse_loop, refuse_somebody_elses, refuse_two_names
-from linq_provider.core.records import Diff, Inputs, Outputs, Text, Unknown, outputs, validate
+from linq_provider.core.guards import refuse_loop, refuse_overwrite, refuse_two_names
+from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
@@ -52,7 +50,7 @@ class ForwardingLifecycle:
             known = news.forwarding_number if isinstance(news.forwarding_number, str) else None
             self._declarations.declare(news.identity, known, keeps=olds.identity == news.identity)
         try:
-            self._look(olds, news, changed=olds != news if changed is None else changed)
+            self._compare_with_account(olds, news, changed=olds != news if changed is None else changed)
         except LinqError as error:
             return news, [str(error)]
         return news, []
@@ -68,7 +66,7 @@ class ForwardingLifecycle:
             if changes:
                 self._declarations.change(olds.phone_number_id, olds.forwarding_number)
             else:
-                self._declarations.hold(olds.phone_number_id, olds.phone_number)
+                self._declarations.mark_unchanged(olds.phone_number_id, olds.phone_number)
         return Diff(changes, cleared=cleared)
 
     def create(self, news: Inputs) -> Outputs:
@@ -79,7 +77,7 @@ class ForwardingLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         line = self._account.require(_text(news.identity))
-        return self._settle(line, news, recorded=self._declarations.recorded(line.id, line.phone_number))
+        return self._write(line, news, recorded=self._declarations.recorded(line.id, line.phone_number))
 
     def update(self, olds: Outputs, news: Inputs) -> Outputs:
         """Forward the line to the newly declared number, in one write.
@@ -89,26 +87,34 @@ class ForwardingLifecycle:
             LinqError: see `linq_provider.errors`.
         """
         line = self._account.require(olds.phone_number_id)
-        return self._settle(line, news, recorded=olds.forwarding_number)
+        return self._write(line, news, recorded=olds.forwarding_number)
 
-    def read(self, phone_number_id: str, olds: Outputs | None) -> Outputs | None:
-        """The line as it is now, or None where it is gone; `olds` is None for `.get()`.
+    def read(self, olds: Outputs) -> Outputs | None:
+        """The line as it is now, or None where it is gone.
 
         Raises:
-            RefusedError: `.get()` of a line that is not there.
             LinqError: the list could not be had; that never counts as gone.
         """
-        line = self._account.find(phone_number_id)
+        line = self._account.find(olds.phone_number_id)
         if line is not None:
-            kept = olds or Outputs(line.id, line.phone_number, "", "")
-            return outputs(line, kept.declared_by, kept.overwrite)
-        if olds is None:
-            raise RefusedError(f"This key sees no line {phone_number_id}.", next_step=ADOPT)
+            return outputs(line, olds.declared_by, olds.overwrite)
         self._notify(
-            f"Line {phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
+            f"Line {olds.phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
             " exists under another key, it keeps its forwarding."
         )
         return None
+
+    def get(self, phone_number_id: str) -> Outputs:
+        """A line that is managed elsewhere, as it is now.
+
+        Raises:
+            RefusedError: the line is not there.
+            LinqError: the list could not be had.
+        """
+        line = self._account.find(phone_number_id)
+        if line is None:
+            raise RefusedError(f"This key sees no line {phone_number_id}.", next_step=ADOPT)
+        return outputs(line, "", None)
 
     def delete(self, olds: Outputs) -> None:
         """Clear the forwarding, unless another resource of the program declares the line.
@@ -116,7 +122,7 @@ class ForwardingLifecycle:
         Raises:
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
-        with self._declarations.clearing(olds.phone_number_id, olds.phone_number) as free:
+        with self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as free:
             if free:
                 self._clear(olds)
             else:
@@ -141,7 +147,7 @@ class ForwardingLifecycle:
                 f"Line {line.id} was cleared; it had been forwarded outside Pulumi to {line.forwarding_number}."
             )
 
-    def _look(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
+    def _compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
         """Compare a new or changed declaration with the account, as far as it is known.
 
         Raises:
@@ -156,19 +162,19 @@ class ForwardingLifecycle:
             recorded = (
                 _text(olds.forwarding_number) if same else self._declarations.recorded(line.id, line.phone_number)
             )
-            refuse_somebody_elses(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)
+            refuse_overwrite(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)
         refuse_two_names(self._account, self._declarations, _text(identity))
         refuse_loop(self._account, self._declarations, _text(identity), _text(number))
 
-    def _settle(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
+    def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
-        with self._declarations.taking(line.id, line.phone_number):
+        with self._declarations.claim(line.id, line.phone_number):
             line = self._account.require(line.id)  # it may have been cleared until now
             if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
                 recorded = ""
             number = _text(news.forwarding_number)
             refuse_loop(self._account, self._declarations, line.id, number)
-            refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)
+            refuse_overwrite(line, number, overwrite=bool(news.overwrite), recorded=recorded)
             if line.forwarding_number != number:
                 replaced = line.forwarding_number
                 line = self._account.set_forwarding_number(line, number)
@@ -177,7 +183,7 @@ class ForwardingLifecycle:
         return outputs(line, news.declared_by, news.overwrite)
 
 
-def _text(value: Text) -> str:
+def _text(value: MaybeText) -> str:
     """A value that validation has shown to be known text."""
     if not isinstance(value, str):
         raise LinqError("An input that must be known by now is not.", next_step="Please report this.")

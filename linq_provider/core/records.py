@@ -1,8 +1,9 @@
-"""One forwarding as plain records: what is declared, what is recorded, what differs; and what can never be right."""
+"""Forwardings as plain records: what is declared, what is recorded, what differs; and what can never be right."""
 
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from linq_provider.core.e164 import e164_problem, is_uuid
@@ -15,20 +16,20 @@ class Unknown(enum.Enum):
     UNKNOWN = "unknown"
 
 
-Text = str | Unknown | None
+MaybeText = str | Unknown | None
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What the program declares; None for what it does not say. Exactly one of the first two."""
 
-    phone_number_id: Text = None
-    phone_number: Text = None
-    forwarding_number: Text = None
+    phone_number_id: MaybeText = None
+    phone_number: MaybeText = None
+    forwarding_number: MaybeText = None
     overwrite: bool | Unknown | None = None
 
     @property
-    def identity(self) -> Text:
+    def identity(self) -> MaybeText:
         """The line, as the program names it."""
         return self.phone_number if self.phone_number_id is None else self.phone_number_id
 
@@ -52,10 +53,63 @@ class Outputs:
     overwrite: bool | None = None
 
     @property
+    def id(self) -> str:
+        """The id of the resource."""
+        return self.phone_number_id
+
+    @property
     def inputs(self) -> Inputs:
         """The inputs that lead to these outputs."""
         names = {self.declared_by: getattr(self, self.declared_by)}
         return Inputs(forwarding_number=self.forwarding_number, overwrite=self.overwrite, **names)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What the program declares and, with every value known, what the state records: both have the same shape.
+
+    `forwardings` maps each line, named by phone_number or phone_number_id, to its number. `overwrite` is a bool or the
+    lines that it is meant for, `removed` "clear" or "keep", `allow_clearing` a number of lines.
+    """
+
+    forwardings: Mapping[str, MaybeText] | Unknown | None = None
+    overwrite: bool | tuple[str | Unknown, ...] | Unknown | None = None
+    removed: str | Unknown | None = None
+    allow_clearing: float | Unknown | None = None
+
+    @property
+    def lines(self) -> Mapping[str, MaybeText]:
+        """The map, or an empty one where it is not known yet."""
+        return self.forwardings if isinstance(self.forwardings, Mapping) else {}
+
+    @property
+    def id(self) -> str:
+        """The id of the resource: a fleet is no object at Linq, and its lines have ids of their own."""
+        return "fleet"
+
+    @property
+    def inputs(self) -> Fleet:
+        """The inputs that lead to these outputs."""
+        return self
+
+    def declaration(self, line: str) -> Inputs:
+        """One line of the map as a declaration of its own."""
+        name = "phone_number_id" if is_uuid(line) else "phone_number"
+        lines = self.lines
+        if line not in lines:
+            return Inputs()
+        return Inputs(**{name: line}, forwarding_number=lines[line], overwrite=self.may_overwrite(line) or None)
+
+    def may_overwrite(self, line: str) -> bool:
+        """Whether this line may be taken over, as far as is known yet."""
+        if isinstance(self.overwrite, tuple):
+            return line in self.overwrite or Unknown.UNKNOWN in self.overwrite
+        return bool(self.overwrite)  # Unknown is true: what is not known yet is not refused
+
+    def recorded(self, line: PhoneNumber) -> str | None:
+        """The number of a line under either of its names; None where it is not in the map."""
+        known = (self.lines.get(name) for name in (line.id, line.phone_number))
+        return next((number for number in known if isinstance(number, str)), None)
 
 
 @dataclass(frozen=True)
@@ -79,7 +133,9 @@ def outputs(line: PhoneNumber, declared_by: str, overwrite: bool | Unknown | Non
 def validate(news: Inputs) -> list[str]:
     """Everything wrong with the declaration, told without repeating a number: it may be secret."""
     texts = ("phone_number_id", "phone_number", "forwarding_number")
-    problems = [f"{name} is not text: put it in quotes" for name in texts if not isinstance(getattr(news, name), Text)]
+    problems = [
+        f"{name} is not text: put it in quotes" for name in texts if not isinstance(getattr(news, name), MaybeText)
+    ]
     if not isinstance(news.overwrite, bool | Unknown | None):
         problems.append("overwrite is neither True nor False")
     if (news.phone_number_id is None) == (news.phone_number is None):
@@ -94,3 +150,28 @@ def validate(news: Inputs) -> list[str]:
     if isinstance(number, str) and number and (problem := e164_problem(number)):
         problems.append(f"forwarding_number {problem}")
     return problems
+
+
+def validate_fleet(news: Fleet) -> list[str]:
+    """What is wrong with the declaration as a whole; the lines are validated one by one."""
+    problems = []
+    if not isinstance(news.forwardings, Mapping | Unknown):
+        problems.append("forwardings is missing, or is no map of lines to numbers")
+    if not isinstance(news.overwrite, bool | tuple | Unknown | None):
+        problems.append("overwrite is neither True, False nor a list of lines")
+    if news.removed not in ("clear", "keep", None, Unknown.UNKNOWN):
+        problems.append('removed is neither "clear" nor "keep"')
+    if not isinstance(news.allow_clearing, float | int | Unknown | None):
+        problems.append("allow_clearing is not a number of lines")
+    if isinstance(news.forwardings, Mapping) and isinstance(news.overwrite, tuple):
+        problems += [
+            f"{line}: overwrite names it, forwardings does not"
+            for line in news.overwrite
+            if line not in news.forwardings and line is not Unknown.UNKNOWN
+        ]
+    return problems
+
+
+def validate_lines(news: Fleet) -> list[str]:
+    """What is wrong with each line, told without repeating a forwarding number."""
+    return [f"{line}: {problem}" for line in news.lines for problem in validate(news.declaration(line))]

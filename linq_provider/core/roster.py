@@ -1,7 +1,5 @@
 """A roster file, YAML or CSV, as the map of lines to numbers that `PhoneNumberForwardings` takes."""
 
-from __future__ import annotations
-
 import csv
 import io
 import re
@@ -11,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NoReturn
 
-from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.core.e164 import e164_problem, line_problem
 from linq_provider.errors import ConfigurationError, plain
 
 LINE_COLUMNS = ("line", "phone_number", "phone_number_id")
@@ -104,8 +102,8 @@ def _line_problem(line: _Cell, places: dict[str, _Cell]) -> str | None:
     """What is wrong with the name of a line; `places` is where each was named first."""
     if not line.text:
         return "the line is missing"
-    if not is_uuid(line.text) and (problem := e164_problem(line.text)):
-        return f"the line is no phone_number_id and {problem}"
+    if problem := line_problem(line.text):
+        return f"the line {problem}"
     first = places.setdefault(line.text.lower(), line)
     return None if first is line else f"the same phone line is in {first.place} already"
 

@@ -1,7 +1,5 @@
 """The process in which the Pulumi engine runs a dynamic provider, and what we need of it."""
 
-from __future__ import annotations
-
 import os
 import sys
 import threading
@@ -10,7 +8,7 @@ import traceback
 from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
 
-def settle_in() -> None:
+def install_hooks() -> None:
     """Make this process a good host, once: it ends with the engine, and our errors print as one paragraph.
 
     Does nothing in any other process, such as a unit test.
@@ -25,7 +23,7 @@ def settle_in() -> None:
     threading.Thread(target=_end_with_engine, name="linq-end-with-engine", daemon=True).start()
 
 
-def say(text: str) -> None:
+def print_info(text: str) -> None:
     """Tell the user something that is no error: what this process prints appears as an info line on the stack."""
     print(f"linq: {plain(text, limit=MAX_MESSAGE)}", flush=True)  # noqa: T201
 

@@ -48,8 +48,8 @@ def test_the_last_declaration_counts() -> None:
 def test_a_second_holder_is_refused(names: tuple[str, ...]) -> None:
     """A line that a resource holds, under either name, is refused to another."""
     declarations = Declarations()
-    declarations.hold(*names)
-    with pytest.raises(RefusedError) as refused, declarations.taking(SALES, SALES_NUMBER):
+    declarations.mark_unchanged(*names)
+    with pytest.raises(RefusedError) as refused, declarations.claim(SALES, SALES_NUMBER):
         pass
     assert str(refused.value) == (
         f"Line {SALES} is declared by another resource of this program too."
@@ -60,18 +60,18 @@ def test_a_second_holder_is_refused(names: tuple[str, ...]) -> None:
 def test_a_line_that_is_being_written_is_refused() -> None:
     """Of two resources that take one line at the same time, the second is refused."""
     declarations = Declarations()
-    with declarations.taking(SALES, SALES_NUMBER), pytest.raises(RefusedError), declarations.taking(SALES):
+    with declarations.claim(SALES, SALES_NUMBER), pytest.raises(RefusedError), declarations.claim(SALES):
         pass
 
 
 def test_a_write_that_failed_holds_nothing() -> None:
     """A create that failed does not count as an owner: it can be tried again; one that succeeded does."""
     declarations = Declarations()
-    with pytest.raises(ValueError, match="the write failed"), declarations.taking(SALES, SALES_NUMBER):
+    with pytest.raises(ValueError, match="the write failed"), declarations.claim(SALES, SALES_NUMBER):
         raise ValueError("the write failed")
-    with declarations.taking(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER):
         pass
-    with pytest.raises(RefusedError), declarations.taking(SALES_NUMBER):
+    with pytest.raises(RefusedError), declarations.claim(SALES_NUMBER):
         pass
 
 
@@ -80,7 +80,7 @@ def test_a_declaration_holds_nothing() -> None:
     declarations = Declarations()
     declarations.declare(SALES, OFFICE)
     declarations.change(SALES, OFFICE)
-    with declarations.taking(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER):
         pass
 
 
@@ -90,26 +90,26 @@ def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
     assert declarations.recorded(SALES) is None
     declarations.change(SALES, OFFICE)
     assert declarations.recorded(SALES) == OFFICE
-    declarations.hold(SALES)
+    declarations.mark_unchanged(SALES)
     assert declarations.recorded(SALES) is None
 
 
 def test_who_comes_late_is_told_of_the_second_owner() -> None:
     """A resource that does not change, on a line that another one took in this run, does not pass in silence."""
     declarations = Declarations()
-    with declarations.taking(SALES, SALES_NUMBER), pytest.raises(RefusedError, match="declared by another resource"):
-        declarations.hold(SALES_NUMBER)
+    with declarations.claim(SALES, SALES_NUMBER), pytest.raises(RefusedError, match="declared by another resource"):
+        declarations.mark_unchanged(SALES_NUMBER)
     with pytest.raises(RefusedError, match="declared by another resource"):
-        declarations.hold(SALES)
+        declarations.mark_unchanged(SALES)
 
 
 def test_a_released_line_can_be_taken_again() -> None:
     """What was taken by somebody who failed as a whole is free for the next attempt, and for nobody's silence."""
     declarations = Declarations()
-    with declarations.taking(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER):
         pass
     declarations.release(SALES, SALES_NUMBER)
-    with declarations.taking(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER):
         pass
 
 

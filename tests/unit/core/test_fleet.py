@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import pytest
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
 from linq_provider.core.account import Account
-from linq_provider.core.concurrency import Together
+from linq_provider.core.concurrency import run_concurrently
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.fleet import FleetLifecycle
-from linq_provider.core.fleet_records import Fleet
 from linq_provider.core.lifecycle import ForwardingLifecycle
-from linq_provider.core.records import Diff, Inputs, Outputs, Text, Unknown
+from linq_provider.core.records import Diff, Fleet, Inputs, MaybeText, Outputs, Unknown
 from linq_provider.emulator import EmulatedNumber, Emulator, Fault
 from linq_provider.errors import FleetError, LinqError, RefusedError
 
@@ -53,9 +53,9 @@ class World:
     def process(self, *, live_check: bool = True) -> Process:
         account, declarations = Account(self.client), Declarations()
         notify = self.said.append
-        together = Together(4, notify=notify, retries=lambda: 0)
+        run = partial(run_concurrently, limit=4, notify=notify, retries=lambda: 0)
         return Process(
-            FleetLifecycle(account, declarations, live_check=live_check, together=together, notify=notify),
+            FleetLifecycle(account, declarations, live_check=live_check, run=run, notify=notify),
             ForwardingLifecycle(account, declarations, live_check=live_check, notify=notify),
         )
 
@@ -94,7 +94,7 @@ def fleet(world: World) -> FleetLifecycle:
     return world.process().fleet
 
 
-def everyone(lines: Sequence[str], to: Text = OFFICE) -> Fleet:
+def everyone(lines: Sequence[str], to: MaybeText = OFFICE) -> Fleet:
     """All of them to one number."""
     return Fleet(dict.fromkeys(lines, to))
 
@@ -168,8 +168,8 @@ def test_a_refused_key_is_told_once(world: World) -> None:
     """One error for the account, not one for each of its lines."""
     wrong = LinqClient(Settings("wrong", "LINQ_API_V3_API_KEY", base_url=world.emulator.url, max_retries=0))
     account, said = Account(wrong), world.said.append
-    together = Together(4, notify=said, retries=lambda: 0)
-    fleet = FleetLifecycle(account, Declarations(), live_check=True, together=together, notify=said)
+    run = partial(run_concurrently, limit=4, notify=said, retries=lambda: 0)
+    fleet = FleetLifecycle(account, Declarations(), live_check=True, run=run, notify=said)
     (found,) = problems(fleet, everyone(world.numbers(100)))
     assert "HTTP 401" in found
     wrong.close()
@@ -616,7 +616,7 @@ def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
     declarations, account = Declarations(), Account(world.client)
     single = ForwardingLifecycle(account, declarations, live_check=True, notify=world.said.append)
     with ThreadPoolExecutor(1) as pool:
-        with declarations.clearing(world.id(line), line) as free:
+        with declarations.try_clear(world.id(line), line) as free:
             assert free
             creation = pool.submit(single.create, one(line))
             with pytest.raises(StillWaiting):

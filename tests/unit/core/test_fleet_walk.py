@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import hypothesis.strategies as st
@@ -18,12 +19,11 @@ from seeded import seeded
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
 from linq_provider.core.account import Account
-from linq_provider.core.concurrency import Together
+from linq_provider.core.concurrency import run_concurrently
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.fleet import FleetLifecycle
-from linq_provider.core.fleet_records import Fleet
 from linq_provider.core.lifecycle import ForwardingLifecycle
-from linq_provider.core.records import Inputs, Outputs
+from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.emulator import Emulator
 from linq_provider.errors import FleetError, RefusedError
 
@@ -154,15 +154,15 @@ class Walk(RuleBasedStateMachine):
         """A new provider process."""
         account, declarations = Account(self.client), Declarations()
         said: list[str] = []
-        together = Together(4, notify=said.append, retries=lambda: 0)
-        self.fleet = FleetLifecycle(account, declarations, live_check=True, together=together, notify=said.append)
+        run = partial(run_concurrently, limit=4, notify=said.append, retries=lambda: 0)
+        self.fleet = FleetLifecycle(account, declarations, live_check=True, run=run, notify=said.append)
         self.single = ForwardingLifecycle(account, declarations, live_check=True, notify=said.append)
 
     def refresh(self) -> None:
         """Record what is live; what is shown by it counts as seen."""
         self.stack.fleets = {name: self.fleet.read(fleet) for name, fleet in self.stack.fleets.items()}
         for name, outputs in self.stack.singles.items():
-            read = self.single.read(outputs.phone_number_id, outputs)
+            read = self.single.read(outputs)
             assert read is not None
             self.stack.singles[name] = read
         seen = set().union(*self.owners().values())

@@ -13,7 +13,7 @@ from linq_provider.config import Settings
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.lifecycle import ForwardingLifecycle
-from linq_provider.core.records import Diff, Inputs, Outputs, Text, Unknown
+from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown
 from linq_provider.emulator import Emulator, Fault
 from linq_provider.errors import (
     APIResponseValidationError,
@@ -76,7 +76,7 @@ def lifecycle(world: World) -> ForwardingLifecycle:
     return world.process()
 
 
-def declared(to: Text, *, line: Text = SALES_NUMBER, overwrite: bool | Unknown | None = None) -> Inputs:
+def declared(to: MaybeText, *, line: MaybeText = SALES_NUMBER, overwrite: bool | Unknown | None = None) -> Inputs:
     """The inputs of a resource; `line` is a number or an id."""
     if isinstance(line, str) and not line.startswith("+"):
         return Inputs(phone_number_id=line, forwarding_number=to, overwrite=overwrite)
@@ -674,7 +674,7 @@ def test_read_returns_the_declared_inputs_with_the_live_number(
     """Refresh sees complete outputs, and the inputs that were declared with only the number as it is now."""
     emulator.set_forwarding(SALES, live)
     olds = recorded(OFFICE, by=by, overwrite=overwrite)
-    seen = lifecycle.read(SALES, olds)
+    seen = lifecycle.read(olds)
     assert seen == Outputs(SALES, SALES_NUMBER, live, by, overwrite)
     line = SALES if by == "phone_number_id" else SALES_NUMBER
     assert seen.inputs == declared(live, line=line, overwrite=overwrite)
@@ -683,7 +683,7 @@ def test_read_returns_the_declared_inputs_with_the_live_number(
 def test_drift_is_healed_by_the_next_update(world: World) -> None:
     """What refresh recorded differs from the program, which is an update that passes the guard."""
     world.emulator.set_forwarding(SALES, ELSEWHERE)
-    seen = world.process().read(SALES, recorded(OFFICE))
+    seen = world.process().read(recorded(OFFICE))
     assert seen is not None
     lifecycle = world.process()
     assert problems(lifecycle, declared(OFFICE), seen.inputs) == []
@@ -696,7 +696,7 @@ def test_drift_is_healed_by_the_next_update(world: World) -> None:
 def test_read_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: World) -> None:
     """A line missing from a well-formed list is gone, with one info line about where it may still ring."""
     world.emulator.remove_number(SALES)
-    assert lifecycle.read(SALES, recorded(OFFICE)) is None
+    assert lifecycle.read(recorded(OFFICE)) is None
     assert world.said == [
         f"Line {SALES} is no longer among the lines of this key and leaves the state; if it still exists"
         " under another key, it keeps its forwarding."
@@ -722,14 +722,14 @@ def test_what_is_no_answer_is_never_gone(
     """401, 403, 5xx, a broken connection, an empty or malformed list: an error, never "gone"."""
     world.emulator.fail(fault, times=None)
     with pytest.raises(error):
-        lifecycle.read(SALES, recorded(OFFICE))
+        lifecycle.read(recorded(OFFICE))
     assert world.said == []
 
 
 def test_get_reads_a_line_that_nobody_declares_here(lifecycle: ForwardingLifecycle, world: World) -> None:
     """`.get()` returns the line as it is, by its id."""
     world.emulator.set_forwarding(SALES, ELSEWHERE)
-    seen = lifecycle.read(SALES, None)
+    seen = lifecycle.get(SALES)
     assert seen is not None
     assert (seen.phone_number_id, seen.phone_number, seen.forwarding_number) == (
         SALES,
@@ -741,7 +741,7 @@ def test_get_reads_a_line_that_nobody_declares_here(lifecycle: ForwardingLifecyc
 def test_get_of_a_line_that_is_not_there(lifecycle: ForwardingLifecycle) -> None:
     """`.get()` of a line that this key does not see fails, and says how a line is taken over."""
     with pytest.raises(RefusedError) as refused:
-        lifecycle.read("00000000-0000-4000-8000-000000000000", None)
+        lifecycle.get("00000000-0000-4000-8000-000000000000")
     assert str(refused.value) == (
         "This key sees no line 00000000-0000-4000-8000-000000000000. Declare the line with"
         " PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the declared number"
@@ -845,7 +845,7 @@ def test_two_resources_swap_their_lines(lifecycle: ForwardingLifecycle, world: W
 def test_refresh_of_a_resource_that_is_no_longer_declared(lifecycle: ForwardingLifecycle, world: World) -> None:
     """`up --refresh` of a rename asks diff for the old resource first: that one does not hold its line."""
     world.emulator.set_forwarding(SALES, OFFICE)
-    seen = lifecycle.read(SALES, recorded(OFFICE))
+    seen = lifecycle.read(recorded(OFFICE))
     assert seen is not None
     assert lifecycle.diff(seen, declared(OFFICE)) == Diff(False)
     lifecycle.check(NEW, declared(OFFICE))
@@ -858,17 +858,17 @@ def test_reads_stay_reads(world: World) -> None:
     """No check, diff or read, refused or passed, sends anything but GET."""
     world.emulator.set_forwarding(SALES, OFFICE)
     world.emulator.set_forwarding(SUPPORT, ELSEWHERE)
-    texts: list[Text] = [OFFICE, "", "bad", UNKNOWN, None]
-    lines: list[Text] = [SALES_NUMBER, SALES.upper(), SUPPORT, "+12025550199", UNKNOWN]
+    texts: list[MaybeText] = [OFFICE, "", "bad", UNKNOWN, None]
+    lines: list[MaybeText] = [SALES_NUMBER, SALES.upper(), SUPPORT, "+12025550199", UNKNOWN]
     for to, line, overwrite in itertools.product(texts, lines, [None, True, UNKNOWN]):
         lifecycle = world.process()
         for olds in (NEW, declared(DESK)):
             news, _ = lifecycle.check(olds, declared(to, line=line, overwrite=overwrite))
             lifecycle.diff(recorded(DESK), news)
-    for olds_read in (None, recorded(OFFICE)):
-        world.process().read(SALES, olds_read)
+    world.process().read(recorded(OFFICE))
+    world.process().get(SALES)
     world.emulator.remove_number(SALES)
-    world.process().read(SALES, recorded(OFFICE))
+    world.process().read(recorded(OFFICE))
     assert set(world.methods()) == {"GET"}
 
 
@@ -878,7 +878,7 @@ def test_reads_stay_reads(world: World) -> None:
         lambda lifecycle: lifecycle.create(declared(OFFICE, line="+12025550199")),
         lambda lifecycle: lifecycle.create(declared(OFFICE, line=SUPPORT)),
         lambda lifecycle: lifecycle.update(recorded(OFFICE, line=SUPPORT), declared(DESK, line=SUPPORT)),
-        lambda lifecycle: lifecycle.read("00000000-0000-4000-8000-000000000000", None),
+        lambda lifecycle: lifecycle.get("00000000-0000-4000-8000-000000000000"),
     ],
 )
 def test_a_refusal_is_one_paragraph(world: World, failing: Callable[[ForwardingLifecycle], object]) -> None:
@@ -900,7 +900,7 @@ def test_a_write_in_doubt_makes_the_list_stale(world: World) -> None:
     """Who adopts a line looks again where a clear of it may have been applied: the shared list may be wrong."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle = world.process()
-    lifecycle.read(SALES, recorded(OFFICE))
+    lifecycle.read(recorded(OFFICE))
     world.emulator.fail(Fault.reset_after_write(), times=None, method="PUT")
     world.emulator.fail(Fault.server_error(), times=None, method="GET")
     with pytest.raises(LinqError, match="may have been applied"):

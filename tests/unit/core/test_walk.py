@@ -33,7 +33,7 @@ from linq_provider.core.records import Inputs, Outputs
 from linq_provider.emulator.api import LIST_PATH, Api, Request
 from linq_provider.emulator.state import Account as ServerAccount
 from linq_provider.emulator.state import build_numbers
-from linq_provider.errors import AuthenticationError, Failure, InternalServerError, LinqError, api_error_class
+from linq_provider.errors import AuthenticationError, InternalServerError, LinqError, api_error_class
 from linq_provider.phone_number import PhoneNumber
 
 WALKS, STEPS_A_WALK = 200, 50
@@ -122,13 +122,13 @@ class Client:
         if breaks != "before":
             self._call("PUT", path, json.dumps({"forwarding_number": forwarding_number}).encode())
         if breaks:
-            raise InternalServerError(Failure("PUT", path, 500))
+            raise InternalServerError("PUT", path, 500)
         return PhoneNumber(phone_number_id, BY_ID[phone_number_id].phone_number, forwarding_number)
 
     def _call(self, method: str, path: str, body: bytes = b"") -> dict[str, list[dict[str, str]]]:
         answer = self._walk.api.respond(Request(method, path, f"Bearer {self._key}", body))
         if answer.status != 200:
-            raise api_error_class(answer.status)(Failure(method, path, answer.status))
+            raise api_error_class(answer.status)(method, path, answer.status)
         return json.loads(answer.body)  # type: ignore[no-any-return]
 
 
@@ -455,7 +455,7 @@ class Walk(RuleBasedStateMachine):
         found = {}
         for name in shuffled(self.state, chance):
             old = self.state[name]
-            outputs = lifecycle.read(old.outputs.phone_number_id, old.outputs)
+            outputs = lifecycle.read(old.outputs)
             assert outputs is not None
             assert outputs.forwarding_number == self.live(outputs.phone_number_id)
             drifted = lifecycle.diff(outputs, old.inputs)

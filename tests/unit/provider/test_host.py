@@ -19,7 +19,7 @@ main = sys.modules["__main__"]
 main.__spec__ = importlib.machinery.ModuleSpec("pulumi.dynamic.__main__", None)
 from linq_provider.provider import host
 from linq_provider.errors import RefusedError
-host.settle_in()
+host.install_hooks()
 """
 
 
@@ -56,7 +56,7 @@ def test_the_process_ends_by_itself_too() -> None:
 
 def test_settling_in_twice_is_settling_in_once() -> None:
     """Several providers in one process start one watching thread."""
-    program = 'host.settle_in()\nprint([t.name for t in threading.enumerate()].count("linq-end-with-engine"))\n'
+    program = 'host.install_hooks()\nprint([t.name for t in threading.enumerate()].count("linq-end-with-engine"))\n'
     assert output(program) == "1\n"
 
 
@@ -76,12 +76,12 @@ def test_our_errors_are_printed_as_sentences(error: str, first_line: str, traces
 
 def test_no_other_process_is_touched() -> None:
     """In a unit test or a program nothing is watched and nothing replaced."""
-    host.settle_in()
+    host.install_hooks()
     assert "linq-end-with-engine" not in {thread.name for thread in threading.enumerate()}
     assert not hasattr(sys.modules["__main__"], "_linq_provider")
 
 
 def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """What is no error is one line on stdout that says who speaks."""
-    host.say("Line 1 keeps its forwarding.")
+    host.print_info("Line 1 keeps its forwarding.")
     assert capsys.readouterr().out == "linq: Line 1 keeps its forwarding.\n"

@@ -1,0 +1,43 @@
+"""Settings in, lifecycles out: one session for each Linq account that a provider process works with."""
+
+import threading
+from dataclasses import dataclass
+from functools import cache, partial
+
+from linq_provider.api.client import LinqClient
+from linq_provider.config import Settings
+from linq_provider.core.account import Account
+from linq_provider.core.concurrency import run_concurrently
+from linq_provider.core.declarations import Declarations
+from linq_provider.core.fleet import FleetLifecycle
+from linq_provider.core.lifecycle import ForwardingLifecycle
+from linq_provider.provider import host
+
+_opening = threading.Lock()
+
+
+@dataclass(frozen=True)
+class Session:
+    """The lifecycles of single forwardings and of fleets, on one account and one record of declarations."""
+
+    forwarding: ForwardingLifecycle
+    fleet: FleetLifecycle
+
+
+def session(settings: Settings) -> Session:
+    """The session of these settings, the same for every call in this process."""
+    with _opening:
+        return _open(settings)
+
+
+@cache
+def _open(settings: Settings) -> Session:
+    client = LinqClient(settings)
+    account, declarations = Account(client), Declarations()
+    run = partial(
+        run_concurrently, limit=settings.max_concurrency, notify=host.print_info, retries=lambda: client.retries
+    )
+    return Session(
+        ForwardingLifecycle(account, declarations, live_check=settings.live_check, notify=host.print_info),
+        FleetLifecycle(account, declarations, live_check=settings.live_check, run=run, notify=host.print_info),
+    )
