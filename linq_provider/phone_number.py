@@ -1,7 +1,5 @@
 """PhoneNumber, the record that every layer speaks of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -18,14 +18,14 @@ MUTANTS = [
     # The rows of docs/reliability.md that unit tests prove.
     (
         "row 01: Retry-After is waited for",
-        "api/client.py",
+        "api/retries.py",
         "            return asked * random.uniform(1.0, 1.05)  # never early, and not all threads at once\n",
         "            pass\n",
         f"{CLIENT}test_row_01_retry_after_is_waited_for_and_hardly_longer",
     ),
     (
         "row 01: hardly longer than asked",
-        "api/client.py",
+        "api/retries.py",
         "asked * random.uniform(1.0, 1.05)",
         "asked * random.uniform(1.5, 2.0)",
         f"{CLIENT}test_row_01_retry_after_is_waited_for_and_hardly_longer",
@@ -39,7 +39,7 @@ MUTANTS = [
     ),
     (
         "row 02: a wait of more than a minute is not sat out",
-        "api/client.py",
+        "api/retries.py",
         "if asked <= LONGEST_WAIT and state.upcoming_sleep",
         "if state.upcoming_sleep",
         f"{CLIENT}test_row_02_a_wait_of_more_than_a_minute_fails_at_once_and_is_named",
@@ -75,13 +75,13 @@ MUTANTS = [
     (
         "row 04: no wait goes beyond the deadline",
         "api/client.py",
-        "_Call(method, path, self._clock, deadline, self._settings.max_retries)",
-        "_Call(method, path, self._clock, deadline + 3600, self._settings.max_retries)",
+        "Call(method, path, self._clock, deadline, self._settings.max_retries)",
+        "Call(method, path, self._clock, deadline + 3600, self._settings.max_retries)",
         f"{CLIENT}test_row_04_429_for_ever_ends_before_the_deadline_and_tells_everything",
     ),
     (
         "row 04: attempts are counted",
-        "api/client.py",
+        "api/retries.py",
         "return self.attempts > self.max_retries",
         "return False",
         f"{CLIENT}test_row_04_429_for_ever_ends_before_the_deadline_and_tells_everything",
@@ -89,27 +89,27 @@ MUTANTS = [
     (
         "row 04: the message has the trace_id",
         "errors.py",
-        'f"trace_id {plain(failure.trace_id, limit=64)}" if failure.trace_id else "",',
+        'f"trace_id {plain(trace_id, limit=64)}" if trace_id else "",',
         "",
         f"{CLIENT}test_row_04_429_for_ever_ends_before_the_deadline_and_tells_everything",
     ),
     (
         "row 05: a server error is tried again",
-        "errors.py",
-        "return isinstance(error, InternalServerError) or error.failure.status_code in _RETRIED",
-        "return error.failure.status_code in _RETRIED",
+        "api/retries.py",
+        "return isinstance(error, InternalServerError) or error.status_code in _RETRIED",
+        "return error.status_code in _RETRIED",
         f"{CLIENT}test_row_05_two_server_errors_and_then_success_are_success",
     ),
     (
         "row 05: the backoff doubles",
-        "api/client.py",
+        "api/retries.py",
         "BACKOFF_BASE * 2 ** (state.attempt_number - 1)",
         "BACKOFF_BASE",
         f"{CLIENT}test_row_05_the_backoff_doubles_up_to_30_seconds_with_full_jitter",
     ),
     (
         "row 05: the backoff is jittered from zero",
-        "api/client.py",
+        "api/retries.py",
         "random.uniform(0, min(BACKOFF_CAP,",
         "max(0, min(BACKOFF_CAP,",
         f"{CLIENT}test_row_05_the_backoff_doubles_up_to_30_seconds_with_full_jitter",
@@ -117,8 +117,8 @@ MUTANTS = [
     (
         "row 06: nothing of a page of HTML is told",
         "api/answers.py",
-        "_without_json(asked.status_code, headers), secrets)",
-        "plain(body.decode()), secrets)",
+        "_without_json(answer), secrets)",
+        "plain(answer.body.decode()), secrets)",
         f"{CLIENT}test_row_06_5_mb_of_html_become_one_plain_sentence",
     ),
     (
@@ -130,8 +130,8 @@ MUTANTS = [
     ),
     (
         "row 07: a truncated answer is asked for again",
-        "errors.py",
-        "        return error.failure.truncated\n",
+        "api/retries.py",
+        "        return error.truncated\n",
         "        return False\n",
         f"{CLIENT}test_row_07_a_truncated_list_is_asked_for_again",
     ),
@@ -152,8 +152,8 @@ MUTANTS = [
     (
         "row 07: 200 is the only success",
         "api/client.py",
-        "if asked.status_code != 200:",
-        "if not 200 <= asked.status_code < 300:",
+        "if answer.status_code != 200:",
+        "if not 200 <= answer.status_code < 300:",
         f"{CLIENT}test_row_07_a_success_other_than_200_is_looked_up",
     ),
     (
@@ -172,7 +172,7 @@ MUTANTS = [
     ),
     (
         "row 09: a lost connection is tried again",
-        "errors.py",
+        "api/retries.py",
         'can help."""\n    if isinstance(error, APIConnectionError):\n        return error.transient\n',
         'can help."""\n    if isinstance(error, APIConnectionError):\n        return False\n',
         f"{CLIENT}test_row_09_a_write_survives_one_lost_answer",
@@ -186,8 +186,8 @@ MUTANTS = [
     ),
     (
         "row 09: an earlier attempt's doubt is not forgotten",
-        "api/client.py",
-        "            call.in_doubt |= leaves_doubt(error)\n",
+        "api/retries.py",
+        "        self.in_doubt |= leaves_doubt(error)\n",
         "",
         f"{CLIENT}test_row_09_reset_after_apply_is_not_forgotten_behind_a_definite_answer",
     ),
@@ -208,7 +208,7 @@ MUTANTS = [
     (
         "row 11: an attempt has only the time that is left",
         "api/client.py",
-        "seconds = max(call.left, 0.001)",
+        "seconds = max(call.seconds_left, 0.001)",
         "seconds = self._settings.timeout",
         f"{CLIENT}test_row_11_a_later_attempt_has_only_the_time_that_is_left",
     ),
@@ -257,8 +257,8 @@ MUTANTS = [
     ),
     (
         "row 14: a definite error is one request",
-        "errors.py",
-        "return isinstance(error, InternalServerError) or error.failure.status_code in _RETRIED",
+        "api/retries.py",
+        "return isinstance(error, InternalServerError) or error.status_code in _RETRIED",
         "return True",
         f"{CLIENT}test_row_14_definite_errors_are_one_request",
     ),
@@ -272,25 +272,25 @@ MUTANTS = [
     (
         "row 15: an empty list is asked for again",
         "core/account.py",
-        "        lines = lines or self._client.list_phone_numbers()\n",
-        "",
+        "    return lines or client.list_phone_numbers()\n",
+        "    return lines\n",
         "tests/unit/core/test_account.py::test_one_wrong_list_is_asked_again",
     ),
     (
         "row 15: an empty list twice is an error",
         "core/account.py",
-        "        if not lines:\n",
-        "        if False:\n",
+        "    if lines := list_lines(client):\n",
+        "    if (lines := list_lines(client)) is not None:\n",
         "tests/unit/core/test_account.py::test_an_empty_list_twice_is_an_error",
     ),
     (
         "row 15: a list with a malformed line is malformed",
         "api/answers.py",
         "if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):\n"
-        '        raise invalid_answer(failure, "no list of phone_numbers")\n'
-        "    lines = [phone_number_from(row, failure) for row in rows]",
-        'if not isinstance(rows, list):\n        raise invalid_answer(failure, "no list of phone_numbers")\n'
-        '    lines = [phone_number_from(row, failure) for row in rows if isinstance(row, dict) and row.get("id")]',
+        '        raise invalid_answer(request, "no list of phone_numbers")\n'
+        "    lines = [phone_number_from(row, request) for row in rows]",
+        'if not isinstance(rows, list):\n        raise invalid_answer(request, "no list of phone_numbers")\n'
+        '    lines = [phone_number_from(row, request) for row in rows if isinstance(row, dict) and row.get("id")]',
         f"{ANSWERS}test_row_15_a_line_of_another_shape_is_an_error",
     ),
     (
@@ -445,22 +445,22 @@ MUTANTS = [
     (
         "update writes the new number, not the recorded one",
         "core/lifecycle.py",
-        "return self._settle(line, news, recorded=olds.forwarding_number)",
+        "return self._write(line, news, recorded=olds.forwarding_number)",
         "return olds",
         f"{ENGINE}test_main_job.py",
     ),
     (
         "row 16: read returns what is live",
         "core/lifecycle.py",
-        "return outputs(line, kept.declared_by, kept.overwrite)",
-        "return olds or outputs(line, kept.declared_by, kept.overwrite)",
+        "return outputs(line, olds.declared_by, olds.overwrite)",
+        "return olds",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[number-changed]",
     ),
     (
         "row 16: read returns the declared inputs",
         "dynamic.py",
-        "inputs = _props(outputs.inputs) if olds else None",
-        "inputs = None",
+        "to_pulumi(outputs), to_pulumi(outputs.inputs))",
+        "to_pulumi(outputs))",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[id-changed]",
     ),
     (
@@ -480,14 +480,14 @@ MUTANTS = [
     (
         "check refuses somebody else's line",
         "core/lifecycle.py",
-        "            refuse_somebody_elses(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)\n",
+        "            refuse_overwrite(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)\n",
         "",
         f"{ENGINE}test_preview.py::test_somebody_elses_line_is_refused",
     ),
     (
         "create compares again, whatever check saw",
         "core/lifecycle.py",
-        "            refuse_somebody_elses(line, number, overwrite=bool(news.overwrite), recorded=recorded)\n",
+        "            refuse_overwrite(line, number, overwrite=bool(news.overwrite), recorded=recorded)\n",
         "",
         f"{ENGINE}test_preview.py::test_without_a_live_check_create_still_compares",
     ),
@@ -515,8 +515,8 @@ MUTANTS = [
     (
         "an empty list is no answer",
         "core/account.py",
-        "        if not lines:",
-        "        if False:",
+        "    if lines := list_lines(client):",
+        "    if (lines := list_lines(client)) is not None:",
         f"{ENGINE}test_drift.py::test_what_is_no_answer_is_never_gone",
     ),
     (
@@ -578,7 +578,7 @@ MUTANTS = [
     ),
     (
         "row 14: a refused write is asked once",
-        "errors.py",
+        "api/retries.py",
         "_RETRIED = frozenset({408, 425, 429})",
         "_RETRIED = frozenset({404, 408, 425, 429})",
         f"{ENGINE}test_rows.py::test_row_14_a_refused_write_is_asked_once",
@@ -586,8 +586,8 @@ MUTANTS = [
     (
         "row 15: a list that says nothing is asked for again",
         "core/account.py",
-        "        lines = lines or self._client.list_phone_numbers()\n",
-        "",
+        "    return lines or client.list_phone_numbers()\n",
+        "    return lines\n",
         f"{ENGINE}test_rows.py::test_row_15_a_list_that_says_nothing_is_asked_for_again[empty-list]",
     ),
     (
@@ -734,7 +734,7 @@ MUTANTS = [
     (
         "an unchanged fleet holds its lines",
         "core/fleet.py",
-        "                    self._declarations.hold(line)\n",
+        "                    self._declarations.mark_unchanged(line)\n",
         "                    pass\n",
         f"{FLEET}test_a_fleet_that_stays_as_it_is_owns_its_lines",
     ),
@@ -782,7 +782,7 @@ MUTANTS = [
     ),
     (
         "overwrite is for the lines that it names",
-        "core/fleet_records.py",
+        "core/records.py",
         "return line in self.overwrite or Unknown.UNKNOWN in self.overwrite",
         "return True",
         f"{FLEET}test_overwrite_is_meant_for_the_lines_that_it_names",
@@ -930,8 +930,8 @@ MUTANTS = [
     (
         "a preview looks at every line of a fleet that changes",
         "core/fleet.py",
-        "news.inputs(line), changed=changed)",
-        "news.inputs(line))",
+        "news.declaration(line), changed=changed)",
+        "news.declaration(line))",
         f"{FLEET}test_a_hand_edit_of_another_line_is_told_at_preview",
     ),
     (
@@ -965,7 +965,7 @@ MUTANTS = [
     (
         "row 20: a pause ends with the deadline",
         "api/client.py",
-        "min(self._paused_until - self._clock(), call.left)",
+        "min(self._paused_until - self._clock(), call.seconds_left)",
         "self._paused_until - self._clock()",
         f"{CLIENT}test_row_20_a_pause_never_outlasts_the_deadline",
     ),
@@ -985,8 +985,8 @@ MUTANTS = [
     ),
     (
         "row 09: a 408 leaves doubt",
-        "errors.py",
-        "error.failure.status_code == 408",
+        "api/retries.py",
+        "error.status_code == 408",
         "False",
         f"{CLIENT}test_row_09_a_408_leaves_doubt",
     ),

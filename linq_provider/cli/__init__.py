@@ -1,7 +1,5 @@
 """The command line `linq-provider`: one small module a command."""
 
-from __future__ import annotations
-
 import sys
 
 

@@ -1,7 +1,5 @@
 """Checks of the way to the account: key, base URL, network, and what the key sees."""
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """One check of `linq-provider doctor`."""
 
-from __future__ import annotations
-
 import enum
 from dataclasses import dataclass
 

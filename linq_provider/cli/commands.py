@@ -1,7 +1,5 @@
 """The group of all commands: what they share in errors and exit statuses."""
 
-from __future__ import annotations
-
 import io
 import os
 import sys

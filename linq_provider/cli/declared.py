@@ -1,7 +1,5 @@
 """What is declared, and where: the lines of a roster, and those in the state of a stack, by account."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

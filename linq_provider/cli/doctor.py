@@ -1,7 +1,5 @@
 """`linq-provider doctor`: is everything there that `pulumi up` needs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """`linq-provider drift`: what differs between what is declared and what is live."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """`linq-provider export`: the live account as a program or a roster that adopts it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

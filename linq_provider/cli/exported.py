@@ -1,7 +1,5 @@
 """The lines of an account as they can be declared: under which name, to which number, or why not."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from linq_provider.cli.output import working
 from linq_provider.config import Settings
+from linq_provider.core import account
 from linq_provider.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -25,8 +27,8 @@ def require_key(settings: Settings) -> None:
         raise
 
 
-def list_lines(settings: Settings) -> list[PhoneNumber]:
-    """Every line that the key sees; an empty list is asked for once more, as it may be a server's mistake.
+def list_lines(settings: Settings) -> Sequence[PhoneNumber]:
+    """Every line that the key sees; may be empty.
 
     Raises:
         LinqError: see `linq_provider.errors`.
@@ -35,5 +37,4 @@ def list_lines(settings: Settings) -> list[PhoneNumber]:
     from linq_provider.api.client import LinqClient
 
     with working("Asking Linq for the lines"):
-        client = LinqClient(settings)
-        return client.list_phone_numbers() or client.list_phone_numbers()
+        return account.list_lines(LinqClient(settings))

@@ -1,7 +1,5 @@
 """Checks of this machine: Python, the Pulumi CLI, and the Python that Pulumi starts."""
 
-from __future__ import annotations
-
 import os
 import platform
 import re

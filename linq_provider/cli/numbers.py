@@ -1,7 +1,5 @@
 """`linq-provider numbers`: the account's lines and where they forward."""
 
-from __future__ import annotations
-
 import click
 
 from linq_provider.cli.lines import list_lines

@@ -1,7 +1,5 @@
 """What commands print: a table on a terminal, plain text between tabs in a pipe, or JSON."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence

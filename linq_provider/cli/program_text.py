@@ -1,7 +1,5 @@
 """An exported account as the text of a Pulumi program."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from linq_provider.cli.exported import ExportedAccount, ExportedLine

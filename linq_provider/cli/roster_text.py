@@ -1,7 +1,5 @@
 """An exported account as the text of a YAML roster."""
 
-from __future__ import annotations
-
 from linq_provider.cli.exported import ExportedAccount
 from linq_provider.errors import plain
 

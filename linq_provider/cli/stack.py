@@ -1,7 +1,5 @@
 """What a stack knows, through the Pulumi CLI: its configuration and its state, in memory only."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -3,8 +3,6 @@
 Paths, statuses, codes and messages are those of Linq's public documentation and SDKs.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import re

@@ -1,7 +1,5 @@
 """What the emulator decides about one request: which fault, which answer; and the log of it."""
 
-from __future__ import annotations
-
 import math
 import random
 import threading

@@ -1,7 +1,5 @@
 """What the emulated account holds: lines, and the tokens that see them."""
 
-from __future__ import annotations
-
 import json
 import os
 import secrets

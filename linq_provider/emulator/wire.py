@@ -1,7 +1,5 @@
 """HTTP/1.1 on a loopback socket: puts the replies of a `Service` on the wire, faults included."""
 
-from __future__ import annotations
-
 import contextlib
 import select
 import socket

@@ -9,13 +9,13 @@ from typing import Any
 import pulumi
 
 from linq_provider.config import EXPLICIT, Settings
-from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.core.account import not_seen, require_lines
+from linq_provider.core.e164 import line_problem
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
-from linq_provider.program.forwarding import ProgramError, refuse_plaintext_key
+from linq_provider.program.refusals import ProgramError, refuse_plaintext_key
 
 __all__ = ["PhoneNumber", "get_phone_number", "get_phone_numbers"]
-NAMED_LINES = 3  # how many visible lines an error names
 
 # The monitor is a run's own, also where several runs share one process (Automation API, unit tests).
 _listed: weakref.WeakKeyDictionary[Any, dict[Settings, tuple[PhoneNumber, ...]]]
@@ -46,7 +46,7 @@ def get_phone_numbers(*, api_key: str | None = None, base_url: str | None = None
         raise
     except LinqError as error:
         # Pulumi prints this one without a traceback.
-        raise ProgramError(error.message, next_step=error.next_step) from error
+        raise ProgramError.of(error) from error
 
 
 def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | None = None) -> PhoneNumber:
@@ -57,22 +57,16 @@ def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | N
         TypeError: an argument is an Output.
     """
     _refuse_outputs(line=line)
-    if not is_uuid(line) and (problem := e164_problem(line)):
+    if problem := line_problem(line):
         raise ProgramError(
-            f"get_phone_number was given no phone_number_id, and a number that {problem}.",
+            f"The line given to get_phone_number {problem}.",
             next_step="See the account's lines with `linq-provider numbers`.",
         )
     lines = get_phone_numbers(api_key=api_key, base_url=base_url)
     for found in lines:
         if line.lower() in (found.id, found.phone_number):
             return found
-    seen = sorted(found.phone_number for found in lines)
-    more = ", …" if len(seen) > NAMED_LINES else ""
-    raise ProgramError(
-        f"This key does not see the line {line}; it sees {len(seen)}: {', '.join(seen[:NAMED_LINES])}{more}.",
-        next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and that the key"
-        " is one of the right account.",
-    )
+    raise ProgramError.of(not_seen(f"the line {line}", lines))
 
 
 def _settings(api_key: str | None, base_url: str | None) -> Settings:
@@ -101,16 +95,9 @@ def _list(settings: Settings) -> tuple[PhoneNumber, ...]:
 
     client = LinqClient(settings)
     try:
-        # Twice where it is empty: for a program that declares what it finds, a wrong answer would be lost lines.
-        lines = client.list_phone_numbers() or client.list_phone_numbers()
+        return tuple(require_lines(client))
     finally:
         client.close()
-    if not lines:
-        raise ProgramError(
-            "This key sees no lines at all: is it the right account?",
-            next_step="Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
-        )
-    return tuple(lines)
 
 
 def _refuse_outputs(**arguments: Any) -> None:
