@@ -1,5 +1,7 @@
 """PhoneNumber, the record that every layer speaks of."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 

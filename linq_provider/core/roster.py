@@ -1,5 +1,7 @@
 """A roster file, YAML or CSV, as the map of lines to numbers that `PhoneNumberForwardings` takes."""
 
+from __future__ import annotations
+
 import csv
 import io
 import re
