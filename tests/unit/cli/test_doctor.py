@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from linq_provider.cli.check import Mark
-from linq_provider.cli.commands import commands
 from linq_provider.cli.machine import machine_checks
 from linq_provider.emulator import Emulator, Fault
 
@@ -38,6 +35,7 @@ CHECKS = [
 ]
 BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
+Run = Callable[..., tuple[int, str, str]]
 Doctor = Callable[..., tuple[int, dict[str, dict[str, str]]]]
 
 
@@ -70,18 +68,16 @@ def machine(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.fixture
-def doctor(machine: Path, capsys: pytest.CaptureFixture[str]) -> Doctor:
+def doctor(machine: Path, run: Run) -> Doctor:
     """The command: its exit status, and what `--json` tells of each check."""
 
-    def run(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
-        with pytest.raises(SystemExit) as end:
-            commands(["doctor", "--json", *arguments])
-        shown, said = capsys.readouterr()
+    def doctor(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+        code, shown, said = run("doctor", "--json", *arguments)
         assert said == ""
         assert "canary" not in shown
-        return int(end.value.code or 0), {check["check"]: check for check in json.loads(shown)}
+        return code, {check["check"]: check for check in json.loads(shown)}
 
-    return run
+    return doctor
 
 
 def program(file: Path, script: str) -> None:
@@ -102,38 +98,31 @@ def test_all_is_well(doctor: Doctor, emulator: Emulator) -> None:
     assert [request.method for request in emulator.requests] == ["GET"]
 
 
-def test_in_a_pipe(machine: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("machine")
+def test_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a pipe each check is a line with mark, name, finding and mend between tabs; a failure is exit 1."""
     monkeypatch.delenv("LINQ_API_V3_API_KEY")
-    with pytest.raises(SystemExit, match="1"):
-        commands(["doctor"])
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    code, shown, _ = run("doctor")
+    assert code == 1
+    rows = [line.split("\t") for line in shown.splitlines()]
     assert [row[1] for row in rows] == CHECKS
     assert ["fails", "key", "No Linq API key is configured."] in [row[:3] for row in rows]
     assert rows[CHECKS.index("key")][3] == "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
     assert rows[-1] == ["not checked", "lines"]
 
 
+@pytest.mark.usefixtures("machine")
 @pytest.mark.parametrize("no_color", ["", "1"])
-def test_on_a_terminal(machine: Path, no_color: str) -> None:
+def test_on_a_terminal(
+    on_a_terminal: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, no_color: str
+) -> None:
     """On a terminal the mark is in colour, but for NO_COLOR."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": no_color}
-    command = [sys.executable, "-m", "linq_provider", "doctor"]
-    with subprocess.Popen(command, env=environment, stdout=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(ours, 65536):
-                shown += data
-        except OSError:
-            pass  # Linux reports the end of a terminal as EIO.
-    os.close(ours)
-    assert process.returncode == 0
-    text = shown.decode()
-    assert bool(re.search(r"\x1b\[32m", text)) is (no_color == "")
-    assert "ok          " in text
-    assert "Pulumi CLI: 3.259.0" in text
+    monkeypatch.setenv("NO_COLOR", no_color)
+    code, shown = on_a_terminal("doctor")
+    assert code == 0
+    assert bool(re.search(r"\x1b\[32m", shown)) is (no_color == "")
+    assert "ok          " in shown
+    assert "Pulumi CLI: 3.259.0" in shown
 
 
 def test_an_old_cli(doctor: Doctor, machine: Path) -> None:

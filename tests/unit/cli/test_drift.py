@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from linq_provider.cli.commands import commands
 from linq_provider.emulator import Emulator, Fault
 
 A, B, C = "+12025550100", "+12025550101", "+12025550102"
@@ -23,7 +23,7 @@ C_ID = "3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21"
 OFFICE, DESK = "+12025559999", "+12025558888"
 LONDON, LONDON_ID = "+442071838750", "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11"
 
-Drift = Callable[..., tuple[int, str, str]]
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -39,20 +39,12 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def drift(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Drift:
+def drift(emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """The command, run in a folder of its own, with the key in the environment: exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as end:
-            commands(["drift", *arguments])
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return run
+    return partial(run, "drift")
 
 
 def roster(text: str) -> tuple[str, str]:
@@ -64,36 +56,36 @@ def roster(text: str) -> tuple[str, str]:
 # A roster
 
 
-def test_no_drift(drift: Drift) -> None:
+def test_no_drift(drift: Run) -> None:
     """Where every declared line does what is declared, nothing is printed, and the exit status is 0."""
     assert drift(*roster(f'"{A}": "{OFFICE}"\n{B_ID}: ""\n')) == (0, "", "")
 
 
-def test_changed(drift: Drift) -> None:
+def test_changed(drift: Run) -> None:
     """A line that forwards elsewhere is a row with both numbers, and the exit status is 2."""
     text = f'"{A}": "{DESK}"\n{B_ID.upper()}: "{DESK}"\n"{C}": ""\n'
     rows = f"changed\t{A}\t{DESK}\t{OFFICE}\tlines.yaml\nchanged\t{B_ID}\t{DESK}\tnot forwarded\tlines.yaml\n"
     assert drift(*roster(text)) == (2, rows, "")
 
 
-def test_cleared_is_declared_too(drift: Drift) -> None:
+def test_cleared_is_declared_too(drift: Run) -> None:
     """A line declared as not forwarded that forwards is drift."""
     assert drift(*roster(f'"{A}": ""\n')) == (2, f"changed\t{A}\tnot forwarded\t{OFFICE}\tlines.yaml\n", "")
 
 
-def test_gone(drift: Drift, emulator: Emulator) -> None:
+def test_gone(drift: Run, emulator: Emulator) -> None:
     """A declared line that the key does not see is drift."""
     emulator.remove_number(B)
     code, shown, _ = drift(*roster(f'"{A}": "{OFFICE}"\n"{B}": "{DESK}"\n'))
     assert (code, shown) == (2, f"gone\t{B}\t{DESK}\t-\tlines.yaml\n")
 
 
-def test_undeclared_is_told_and_no_drift(drift: Drift) -> None:
+def test_undeclared_is_told_and_no_drift(drift: Run) -> None:
     """A line that forwards and is declared nowhere is a row, and the exit status stays 0."""
     assert drift(*roster(f'"{B}": ""\n')) == (0, f"undeclared\t{A}\t-\t{OFFICE}\t-\n", "")
 
 
-def test_json(drift: Drift, emulator: Emulator) -> None:
+def test_json(drift: Run, emulator: Emulator) -> None:
     """`--json` prints one object with the three lists, "" for not forwarded; the exit status is the same."""
     emulator.remove_number(C)
     emulator.set_forwarding(B, DESK)
@@ -108,14 +100,14 @@ def test_json(drift: Drift, emulator: Emulator) -> None:
     }
 
 
-def test_json_without_drift(drift: Drift) -> None:
+def test_json_without_drift(drift: Run) -> None:
     """Without drift the object says so."""
     code, shown, _ = drift(*roster(f'"{A}": "{OFFICE}"\n'), "--json")
     assert code == 0
     assert json.loads(shown) == {"drift": False, "declared": 1, "changed": [], "gone": [], "undeclared": []}
 
 
-def test_only_reads(drift: Drift, emulator: Emulator) -> None:
+def test_only_reads(drift: Run, emulator: Emulator) -> None:
     """Drift is found with one GET and left as it is."""
     drift(*roster(f'"{A}": "{DESK}"\n'))
     assert [request.method for request in emulator.requests] == ["GET"]
@@ -123,7 +115,7 @@ def test_only_reads(drift: Drift, emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("fault", ["empty-list", "raw=[]", "401", "403", "404"])
-def test_what_could_not_be_told_is_no_drift(drift: Drift, emulator: Emulator, fault: str) -> None:
+def test_what_could_not_be_told_is_no_drift(drift: Run, emulator: Emulator, fault: str) -> None:
     """An empty or malformed list and a refused key are exit 1 with one sentence, never "gone"."""
     emulator.fail(Fault.parse(fault), times=None)
     code, shown, said = drift(*roster(f'"{A}": "{OFFICE}"\n'))
@@ -131,7 +123,7 @@ def test_what_could_not_be_told_is_no_drift(drift: Drift, emulator: Emulator, fa
     assert said.count("\n") == 1
 
 
-def test_one_empty_list_is_asked_again(drift: Drift, emulator: Emulator) -> None:
+def test_one_empty_list_is_asked_again(drift: Run, emulator: Emulator) -> None:
     """One empty answer is not believed."""
     emulator.fail(Fault.parse("empty-list"))
     assert drift(*roster(f'"{A}": "{OFFICE}"\n'))[0] == 0
@@ -146,7 +138,7 @@ def test_one_empty_list_is_asked_again(drift: Drift, emulator: Emulator) -> None
         (("--roster", "empty.yaml"), "names no lines"),
     ],
 )
-def test_wrong_use_is_not_drift(drift: Drift, emulator: Emulator, arguments: tuple[str, ...], words: str) -> None:
+def test_wrong_use_is_not_drift(drift: Run, emulator: Emulator, arguments: tuple[str, ...], words: str) -> None:
     """Wrong usage and a roster that cannot be used are exit 1, never the 2 that says drift, without a request."""
     Path("empty.yaml").touch()
     code, shown, said = drift(*arguments)
@@ -154,6 +146,24 @@ def test_wrong_use_is_not_drift(drift: Drift, emulator: Emulator, arguments: tup
     assert words in said
     assert said.count("\n") == 1
     assert emulator.requests == []
+
+
+@pytest.mark.usefixtures("drift")
+@pytest.mark.parametrize(
+    ("declared", "status", "ending"),
+    [
+        (OFFICE, 0, "1 line is declared, none differs.\r\n"),
+        (DESK, 2, "1 line is declared, 1 differs. `pulumi up --refresh` writes what is declared.\r\n"),
+    ],
+)
+def test_on_a_terminal_it_ends_with_a_sentence(
+    on_a_terminal: Callable[..., tuple[int, str]], declared: str, status: int, ending: str
+) -> None:
+    """On a terminal drift says how many lines are declared, also where none differs."""
+    code, shown = on_a_terminal("drift", *roster(f'"{A}": "{declared}"\n'))
+    assert code == status
+    assert shown.endswith(ending)
+    assert (shown == ending) == (status == 0)
 
 
 # The state of a stack
@@ -204,7 +214,7 @@ State = Callable[..., None]
 
 
 @pytest.fixture
-def state(emulator: Emulator, drift: Drift, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> State:
+def state(emulator: Emulator, drift: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> State:
     """Put these resources into the stack, whose key is the only one there is."""
     monkeypatch.delenv("LINQ_API_V3_API_KEY")
     folder = tmp_path / "bin"
@@ -222,13 +232,13 @@ def state(emulator: Emulator, drift: Drift, monkeypatch: pytest.MonkeyPatch, tmp
     return put
 
 
-def test_a_stack_without_drift(drift: Drift, state: State) -> None:
+def test_a_stack_without_drift(drift: Run, state: State) -> None:
     """One resource and one fleet that say what is live: exit 0, with the key that the stack is configured with."""
     state(one("a", A_ID, OFFICE, A), resource(FLEET, "rest", "fleet", forwardings={B: "", C_ID: ""}))
     assert drift("--stack", "dev") == (0, "", "")
 
 
-def test_a_stack_with_drift(drift: Drift, state: State, emulator: Emulator) -> None:
+def test_a_stack_with_drift(drift: Run, state: State, emulator: Emulator) -> None:
     """Each row names the resource that declares the line, and shows no declared number that is secret."""
     emulator.remove_number(C)
     state(
@@ -245,9 +255,7 @@ def test_a_stack_with_drift(drift: Drift, state: State, emulator: Emulator) -> N
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
-def test_secrets_of_a_stack_are_not_shown(
-    drift: Drift, state: State, emulator: Emulator, form: tuple[str, ...]
-) -> None:
+def test_secrets_of_a_stack_are_not_shown(drift: Run, state: State, emulator: Emulator, form: tuple[str, ...]) -> None:
     """Of a map that is secret as a whole, and of a line whose number is secret, only the id is shown."""
     emulator.remove_number(C)
     state(
@@ -260,7 +268,7 @@ def test_secrets_of_a_stack_are_not_shown(
     assert [value in shown for value in (A, B, C, "+1202555777", emulator.api_key)] == [False] * 5
 
 
-def test_what_is_not_declared(drift: Drift, state: State) -> None:
+def test_what_is_not_declared(drift: Run, state: State) -> None:
     """What `.get()` reads, what waits for its deletion, and other resources declare nothing."""
     state(
         one("got", A_ID, DESK, A, external=True),
@@ -270,14 +278,14 @@ def test_what_is_not_declared(drift: Drift, state: State) -> None:
     assert drift("--stack", "dev") == (0, f"undeclared\t{A}\t-\t{OFFICE}\t-\n", "")
 
 
-def test_a_stack_without_resources(drift: Drift, state: State, tmp_path: Path) -> None:
+def test_a_stack_without_resources(drift: Run, state: State, tmp_path: Path) -> None:
     """A stack that was never deployed declares nothing."""
     state()
     (tmp_path / "bin" / "stack").write_text('{"version": 3, "deployment": null}')
     assert drift("--stack", "dev")[0] == 0
 
 
-def test_an_older_state(drift: Drift, state: State) -> None:
+def test_an_older_state(drift: Run, state: State) -> None:
     """A resource whose recorded number cannot be read is exit 1, not a guess."""
     state(one("a", A_ID, None, A))
     code, shown, said = drift("--stack", "dev")
@@ -303,7 +311,7 @@ def emea(away: Emulator, key: str | None = None) -> dict[str, Any]:
     return provider("emea", apiKey=secret(key or away.api_key), baseUrl=away.url, explicitProvider="emea")
 
 
-def test_several_accounts(drift: Drift, state: State, emulator: Emulator, away: Emulator) -> None:
+def test_several_accounts(drift: Run, state: State, emulator: Emulator, away: Emulator) -> None:
     """Resources of a linq.Provider are compared with its account, with its key, those of the stack with its own."""
     state(emea(away), in_emea(LONDON_ID, DESK), one("a", A_ID, OFFICE, A))
     assert drift("--stack", "dev") == (2, f"changed\t{LONDON}\t{DESK}\tnot forwarded\tlondon\n", "")
@@ -311,7 +319,7 @@ def test_several_accounts(drift: Drift, state: State, emulator: Emulator, away: 
 
 
 def test_another_account_inherits_nothing(
-    drift: Drift, state: State, emulator: Emulator, away: Emulator, monkeypatch: pytest.MonkeyPatch
+    drift: Run, state: State, emulator: Emulator, away: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """LINQ_API_KEY_OVERRIDE is for the stack's account only, and an account without declarations is not asked."""
     monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", emulator.api_key)
@@ -320,7 +328,7 @@ def test_another_account_inherits_nothing(
     assert emulator.requests == []
 
 
-def test_an_account_that_cannot_be_read(drift: Drift, state: State, away: Emulator) -> None:
+def test_an_account_that_cannot_be_read(drift: Run, state: State, away: Emulator) -> None:
     """Where one account refuses its key, it could not be told: exit 1, and the error names the provider."""
     state(emea(away, "canary-7f3d1c9a"), in_emea(LONDON_ID, ""), one("a", A_ID, DESK, A))
     code, shown, said = drift("--stack", "dev")
@@ -329,7 +337,7 @@ def test_an_account_that_cannot_be_read(drift: Drift, state: State, away: Emulat
     assert "canary" not in said
 
 
-def test_roster_and_stack_that_agree(drift: Drift, state: State) -> None:
+def test_roster_and_stack_that_agree(drift: Run, state: State) -> None:
     """With both, each line that one of them declares is compared once, with the stack's key."""
     state(one("a", A_ID, DESK, A))
     code, shown, _ = drift("--stack", "dev", *roster(f'"{A}": "{DESK}"\n"{B}": "{DESK}"\n'))
@@ -340,7 +348,7 @@ def test_roster_and_stack_that_agree(drift: Drift, state: State) -> None:
     ]
 
 
-def test_roster_and_stack_that_disagree(drift: Drift, state: State) -> None:
+def test_roster_and_stack_that_disagree(drift: Run, state: State) -> None:
     """Two declarations of one line, by number and by id, with different numbers: exit 1, and no number is shown."""
     state(one("a", A_ID, secret(OFFICE), A))
     code, shown, said = drift("--stack", "dev", *roster(f'"{A}": "{DESK}"\n'))

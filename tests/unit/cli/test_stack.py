@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from linq_provider.cli.commands import commands
 from linq_provider.emulator import Emulator
 
 KEY = "canary-4f9d2c71b8e35a60"
 
-Numbers = Callable[..., tuple[int, str, str]]
+Run = Callable[..., tuple[int, str, str]]
+Numbers = Callable[[str], tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -28,22 +28,18 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def numbers(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Numbers:
+def numbers(emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Numbers:
     """`numbers --stack dev`, with a `pulumi` that is this shell script and a wrong key in the environment."""
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", "canary-of-the-environment")
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
 
-    def run(script: str) -> tuple[int, str, str]:
+    def numbers(script: str) -> tuple[int, str, str]:
         (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "pulumi").chmod(0o755)
-        with pytest.raises(SystemExit) as end:
-            commands(["numbers", "--stack", "dev"])
-        return int(end.value.code or 0), *capsys.readouterr()
+        return run("numbers", "--stack", "dev")
 
-    return run
+    return numbers
 
 
 def answering(config: dict[str, object]) -> str:
