@@ -482,11 +482,6 @@ def test_an_error_is_its_text(provider: PhoneNumberForwardingProvider, emulator:
 
 # What an import costs
 
-CHEAP = """
-import sys
-{}
-print(sorted({{"requests", "tenacity", "urllib3", "linq_provider.api.client"}} & sys.modules.keys()))
-"""
 A_PROGRAM = """
 import pulumi
 class Mocks(pulumi.runtime.Mocks):
@@ -500,12 +495,13 @@ import linq_provider as linq
 def program():
     return linq.PhoneNumberForwarding("x", phone_number="+12025551234", forwarding_number="").id
 program()
+import sys
+print(sorted({"requests", "tenacity", "urllib3", "linq_provider.api.client"} & sys.modules.keys()))
 """
 
 
-@pytest.mark.parametrize("program", ["import linq_provider", A_PROGRAM], ids=["import", "program"])
-def test_a_program_loads_no_http_client(program: str) -> None:
+def test_a_program_loads_no_http_client() -> None:
     """Neither `import linq_provider` nor declaring a line imports requests or tenacity."""
-    command = [sys.executable, "-c", CHEAP.format(program)]
+    command = [sys.executable, "-c", A_PROGRAM]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd="/")
     assert done.stdout == "[]\n"

@@ -50,6 +50,13 @@ class World:
         """The phone numbers of some lines."""
         return [line.phone_number for line in self.lines[first : first + count]]
 
+    def forwarded(self, count: int) -> list[str]:
+        """The phone numbers of some lines, which forward to the office as an earlier run has left them."""
+        numbers = self.numbers(count)
+        for number in numbers:
+            self.set(number, OFFICE)
+        return numbers
+
     def process(self, *, live_check: bool = True) -> Process:
         account, declarations = Account(self.client), Declarations()
         notify = self.said.append
@@ -69,7 +76,7 @@ class World:
 
     def set(self, line: str, to: str) -> None:
         """Change a line by hand."""
-        self.emulator.set_forwarding(self.id(line), to)
+        self.emulator.set_forwarding(line, to)
 
     def id(self, number: str) -> str:
         return next(line.id for line in self.lines if line.phone_number == number)
@@ -329,18 +336,14 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
 
 def test_a_line_taken_out_is_cleared(world: World) -> None:
     """The line is cleared, once; the others are not written."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), everyone(lines[1:]))
     assert world.writes() == {lines[0]: ""}
 
 
 def test_a_line_taken_out_keeps_its_forwarding_with_keep(world: World) -> None:
     """`removed="keep"` writes nothing, and tells which lines were left."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), Fleet(dict.fromkeys(lines[1:], OFFICE), removed="keep"))
     assert world.writes() == {}
     assert world.said == [f'Left as they are (removed="keep"): {lines[0]}.']
@@ -376,9 +379,7 @@ def test_many_clears_need_leave(
     world: World, *, size: int, cleared: int, allow: float | None, refused: bool, how: str
 ) -> None:
     """More than 5 and more than 10 % of the lines are cleared only up to `allow_clearing`, at preview and in the run."""
-    lines = world.numbers(size)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(size)
     rest = dict.fromkeys(lines[cleared:], OFFICE)
     forwardings = rest | (dict.fromkeys(lines[:cleared], "") if how == "declared clear" else {})
     news = Fleet(forwardings, allow_clearing=allow)
@@ -403,9 +404,7 @@ def test_keep_clears_nothing_and_needs_no_leave(world: World) -> None:
 
 def test_another_name_for_a_line_is_not_counted_as_cleared(world: World) -> None:
     """All lines named by id instead of by number: nothing is cleared, nothing is written."""
-    lines = world.numbers(50)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(50)
     news = everyone([world.id(line) for line in lines])
     process = world.process()
     assert problems(process.fleet, news, everyone(lines)) == []
@@ -419,26 +418,21 @@ def test_another_name_for_a_line_is_not_counted_as_cleared(world: World) -> None
 
 def test_delete_clears_every_line(world: World) -> None:
     """Each forwarded line is cleared once, without a limit."""
-    lines = world.numbers(50)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(50)
     world.process().fleet.delete(everyone(lines))
     assert world.writes() == dict.fromkeys(lines, "")
 
 
 def test_delete_with_keep_writes_nothing(world: World) -> None:
     """A fleet that keeps removed lines keeps them all when it is deleted."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     world.process().fleet.delete(Fleet(dict.fromkeys(lines, OFFICE), removed="keep"))
     assert world.writes() == {}
 
 
 def test_a_delete_that_fails_in_part_names_the_lines(world: World) -> None:
     """The error says which lines still forward, and that the same command clears them."""
-    lines = world.numbers(10)
-    world.process().fleet.create(everyone(lines))
+    lines = world.forwarded(10)
     world.emulator.fail(Fault.parse("500"), times=2, method="PUT")
     with pytest.raises(FleetError, match=r"2 of 10 lines were not cleared") as failure:
         world.process().fleet.delete(everyone(lines))
@@ -511,9 +505,7 @@ def test_a_fleet_that_stays_as_it_is_owns_its_lines(world: World) -> None:
 
 def test_a_line_that_moves_to_a_single_resource_is_not_cleared(world: World) -> None:
     """The single resource adopts it, and the fleet leaves it alone, also far more lines than may be cleared."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     process = world.process()
     for line in lines[:15]:
         assert process.single.check(Inputs(), one(line))[1] == []
@@ -538,9 +530,7 @@ def test_a_line_that_moves_from_a_single_resource_is_not_cleared(world: World) -
 
 def test_a_renamed_fleet_is_not_cleared(world: World) -> None:
     """A fleet under another name is created, which writes nothing, and the delete of the old one clears nothing."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     process = world.process()
     assert problems(process.fleet, everyone(lines)) == []
     process.fleet.create(everyone(lines))
@@ -550,9 +540,7 @@ def test_a_renamed_fleet_is_not_cleared(world: World) -> None:
 
 def test_a_replaced_fleet_knows_what_was_recorded(world: World) -> None:
     """With `replace_on_changes` the new fleet may change the numbers of the old one."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     process = world.process()
     olds, news = everyone(lines), everyone(lines, DESK)
     assert problems(process.fleet, news, olds) == []
@@ -589,9 +577,7 @@ def test_check_diff_and_read_only_read(world: World) -> None:
 @pytest.mark.parametrize("kind", ["single", "fleet"])
 def test_a_line_cleared_before_its_other_owner_was_known_is_set_again(world: World, kind: str) -> None:
     """After a move that failed half-way two resources record one line: what one clears, the unchanged one sets again."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     process = world.process()
     process.fleet.check(everyone(lines), everyone(lines[1:]))
     process.fleet.update(everyone(lines), everyone(lines[1:]))
