@@ -534,10 +534,10 @@ def test_create_of_a_line_out_of_sight(lifecycle: ForwardingLifecycle, world: Wo
 
 
 def test_a_second_create_of_one_line_is_refused(lifecycle: ForwardingLifecycle, world: World) -> None:
-    """A line that this run created by number is refused by id, even for the same number or with overwrite."""
+    """A line that this run created by number is refused by id and named, for the same number and with overwrite too."""
     lifecycle.create(declared(OFFICE))
     for news in (declared(OFFICE, line=SALES), declared(DESK, line=SALES, overwrite=True)):
-        with pytest.raises(RefusedError, match="is declared by another resource of this program too"):
+        with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
             lifecycle.create(news)
     assert world.writes() == [(SALES, OFFICE)]
 
@@ -654,10 +654,10 @@ def test_update_of_a_line_that_already_holds_the_number(lifecycle: ForwardingLif
 
 
 def test_update_of_a_line_that_another_resource_took(lifecycle: ForwardingLifecycle, world: World) -> None:
-    """A line that another resource created in this run is not written by a second one."""
+    """A line that another resource created in this run is named, and not written by a second one."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.create(declared(OFFICE, line=SALES))
-    with pytest.raises(RefusedError, match="is declared by another resource of this program too"):
+    with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
         lifecycle.update(recorded(OFFICE), declared(DESK))
     assert world.writes() == []
 
@@ -752,9 +752,10 @@ def test_get_of_a_line_that_is_not_there(lifecycle: ForwardingLifecycle) -> None
 # delete
 
 
-def test_delete_clears_the_line(lifecycle: ForwardingLifecycle, world: World) -> None:
+@pytest.mark.parametrize("live", [OFFICE, ""], ids=["forwards", "was-cleared-by-hand"])
+def test_delete_clears_the_line(lifecycle: ForwardingLifecycle, world: World, live: str) -> None:
     """A line that leaves the program is cleared in one write, without a word."""
-    world.emulator.set_forwarding(SALES, OFFICE)
+    world.emulator.set_forwarding(SALES, live)
     lifecycle.delete(recorded(OFFICE))
     assert world.writes() == [(SALES, "")]
     assert world.said == []
