@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import wait_until
 
 from linq_provider.emulator import Emulator, Fault
 
@@ -89,7 +90,7 @@ def test_a_full_disk() -> None:
     assert said.count("\n") == 1
 
 
-def test_an_interrupt(emulator: Emulator, wait_until: Callable[[Callable[[], object]], None]) -> None:
+def test_an_interrupt(emulator: Emulator) -> None:
     """Ctrl-C while Linq is asked is one word on stderr and exit 1."""
     emulator.fail(Fault.parse("hang"), times=None)
     process = started(*MODULE, "numbers")

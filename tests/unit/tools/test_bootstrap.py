@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import go_tools
@@ -18,6 +18,7 @@ import pytest
 import steps
 from go_programs import PROGRAMS, GoProgram
 from packaging.requirements import Requirement
+from waiting import wait_until
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -28,8 +29,6 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 SCRIPT = CHECKOUT / "tools" / "bootstrap" / "pulumi_cli.py"
 GO_PROGRAMS = CHECKOUT / "tools" / "bootstrap" / "go_programs.py"
 VERSION = pulumi_cli.pulumi_version()
-
-WaitUntil = Callable[[Callable[[], object]], None]
 
 # Writes to its home, as the real one does.
 PULUMI = f"""#!/bin/sh
@@ -208,7 +207,7 @@ def test_a_half_finished_earlier_run_is_harmless(machine: Machine) -> None:
     assert machine.leftovers() == []
 
 
-def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine, wait_until: WaitUntil) -> None:
+def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
     """The second run says that it waits, and takes what the first has built."""
     machine.install("go", text=GO)
     machine.go_waits.touch()
@@ -225,7 +224,7 @@ def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine, wait_unti
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_run_leaves_nothing_behind(machine: Machine, wait_until: WaitUntil, number: signal.Signals) -> None:
+def test_a_stopped_run_leaves_nothing_behind(machine: Machine, number: signal.Signals) -> None:
     """A run that is told to stop in the middle of a build ends the build and removes what it had begun."""
     machine.install("go", text=GO)
     machine.go_waits.touch()
