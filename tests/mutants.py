@@ -18,6 +18,8 @@ E164 = "tests/unit/core/test_e164.py::"
 ERRORS = "tests/unit/test_errors.py::"
 FLEET = "tests/unit/core/test_fleet.py::"
 TRANSPORT = "tests/unit/api/test_transport.py::"
+TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
+TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
 
 MUTANTS = [
     # The rows of docs/reliability.md that unit tests prove.
@@ -208,7 +210,7 @@ MUTANTS = [
         "api/transport.py",
         "                    socket.socket.shutdown(sock, socket.SHUT_RDWR)\n",
         "                    pass\n",
-        f"{TRANSPORT}test_row_11_an_answer_that_never_ends_ends_at_the_deadline[headers-drip]",
+        f"{TRANSPORT_DEADLINE}test_row_11_an_answer_that_never_ends_ends_at_the_deadline[headers-drip]",
     ),
     (
         "row 11: an attempt has only the time that is left",
@@ -236,14 +238,14 @@ MUTANTS = [
         "api/transport.py",
         "            allow_redirects=False,\n",
         "            allow_redirects=False,\n            verify=False,\n",
-        f"{TRANSPORT}test_row_12_an_unknown_authority_is_refused_in_one_attempt",
+        f"{TRANSPORT_NETWORK}test_row_12_an_unknown_authority_is_refused_in_one_attempt",
     ),
     (
         "row 12: a refused certificate is one attempt",
         "api/transport.py",
         "if isinstance(error, requests.exceptions.SSLError) and not ended:",
         "if False:",
-        f"{TRANSPORT}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
+        f"{TRANSPORT_NETWORK}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
     ),
     (
         "row 13: a redirect is not followed",
@@ -373,14 +375,14 @@ MUTANTS = [
         "api/transport.py",
         'self._proxies = {"no_proxy": "*"} if loopback else None',
         "self._proxies = None",
-        f"{TRANSPORT}test_row_30_loopback_never_goes_through_a_proxy",
+        f"{TRANSPORT_NETWORK}test_row_30_loopback_never_goes_through_a_proxy",
     ),
     (
         "row 30: HTTPS_PROXY and NO_PROXY are read",
         "api/transport.py",
         '            session.headers["Accept"] = "application/json"\n',
         '            session.headers["Accept"] = "application/json"\n            session.trust_env = False\n',
-        f"{TRANSPORT}test_row_30_no_proxy_is_honoured",
+        f"{TRANSPORT_NETWORK}test_row_30_no_proxy_is_honoured",
     ),
     (
         "row 30: netrc does not replace the key",
@@ -394,7 +396,7 @@ MUTANTS = [
         "api/transport.py",
         'if any("Tunnel connection failed: 407" in str(cause) for cause in causes):',
         "if False:",
-        f"{TRANSPORT}test_row_30_a_proxy_that_asks_for_a_login_is_asked_once",
+        f"{TRANSPORT_NETWORK}test_row_30_a_proxy_that_asks_for_a_login_is_asked_once",
     ),
     (
         "row 30: http:// is for this machine only",
@@ -853,7 +855,7 @@ MUTANTS = [
         "api/transport.py",
         "isinstance(cause, requests.Timeout | ReadTimeoutError)",
         "isinstance(cause, requests.Timeout)",
-        f"{TRANSPORT}test_row_11_silence_is_told_as_a_timeout",
+        f"{TRANSPORT_DEADLINE}test_row_11_silence_is_told_as_a_timeout",
     ),
     (
         "no other website reads the emulator's page",

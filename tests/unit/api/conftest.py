@@ -11,6 +11,15 @@ from linq_provider.api.client import LinqClient
 from linq_provider.emulator import Emulator
 
 
+@pytest.fixture(autouse=True)
+def _no_network_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture(scope="module")
 def shared_emulator() -> Iterator[Emulator]:
     """Two lines, the first of them forwarded to OLD."""
