@@ -112,15 +112,17 @@ def test_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("machine")
-@pytest.mark.parametrize("no_color", ["", "1"])
+@pytest.mark.parametrize("no_color", [False, True])
 def test_on_a_terminal(
-    on_a_terminal: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, no_color: str
+    on_a_terminal: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, no_color: bool
 ) -> None:
     """On a terminal the mark is in colour, but for NO_COLOR."""
-    monkeypatch.setenv("NO_COLOR", no_color)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
     code, shown = on_a_terminal("doctor")
     assert code == 0
-    assert bool(re.search(r"\x1b\[32m", shown)) is (no_color == "")
+    assert bool(re.search(r"\x1b\[32m", shown)) is not no_color
     assert "ok          " in shown
     assert "Pulumi CLI: 3.259.0" in shown
 
