@@ -83,14 +83,15 @@ def test_what_is_shown_of_an_example_stands_there() -> None:
     assert [deployment.read_text().startswith(text) for text in shown if "automation" in text] == [True]
 
 
-@pytest.mark.parametrize("block", UNIT_TESTS, ids=str)
-def test_tests_pass(block: Block, tmp_path: Path) -> None:
-    """Each block of tests that needs no engine passes beside the program of the example."""
+def test_tests_pass(tmp_path: Path) -> None:
+    """The blocks of tests that need no engine pass, each as a file beside the program of the example."""
     shutil.copy(EXAMPLE / "__main__.py", tmp_path)
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_block.py").write_text(block.text)
+    files = {f"test_{Path(block.page).stem}_{block.line}.py": block.text for block in UNIT_TESTS}
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "pytest_linq_provider", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-v", "-p", "pytest_linq_provider", "-p", "no:cacheprovider"],
         env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         cwd=tmp_path,
         capture_output=True,
@@ -98,6 +99,8 @@ def test_tests_pass(block: Block, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert files
+    assert [name for name in files if name not in done.stdout] == []
 
 
 @pytest.mark.parametrize("block", [*of("yaml"), *of("json"), *of("csv")], ids=str)
