@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickletools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
-from pulumi.runtime.mocks import MockResourceArgs
+from registered import Registered, run
 
 import linq_provider as linq
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
@@ -24,39 +24,6 @@ SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 SUPPORT, SUPPORT_NUMBER = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10", "+12025551235"
 OFFICE, DESK = "+12025559999", "+12025558888"
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
-
-
-class Registered(pulumi.runtime.Mocks):
-    """Stands in for the engine, and keeps what was registered."""
-
-    def __init__(self) -> None:
-        self.resources: dict[str, MockResourceArgs] = {}
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources[f"{args.typ} {args.name}"] = args
-        return f"{args.name}-id", args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-    def inputs(self, name: str) -> dict[str, Any]:
-        """What a fleet declares, without the provider's pickle."""
-        args = self.resources[f"pulumi-python:dynamic/linq:PhoneNumberForwardings {name}"]
-        return {key: value for key, value in args.inputs.items() if key != "__provider"}
-
-
-@pytest.fixture
-def registered() -> Iterator[Registered]:
-    """A program run of its own, without configuration."""
-    mocks = Registered()
-    pulumi.runtime.set_mocks(mocks)
-    yield mocks
-    pulumi.runtime.set_all_config({}, [])
-
-
-def run(program: Callable[[], object]) -> None:
-    """Run a program as `pulumi.runtime.test` does."""
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
 
 
 # What is registered
@@ -168,7 +135,7 @@ def test_a_roster_file_becomes_a_fleet(registered: Registered, tmp_path: Path) -
         return component.forwardings.apply(seen.append)
 
     assert registered.inputs("lines") == {"forwardings": {SALES_NUMBER: OFFICE}, "removed": "keep"}
-    assert "linq:index:ForwardingRoster lines" in registered.resources
+    assert registered.components == {"lines": "linq:index:ForwardingRoster"}
     assert seen == [{SALES_NUMBER: OFFICE}]
 
 

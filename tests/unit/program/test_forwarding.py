@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pulumi
 import pytest
-from pulumi.runtime.mocks import MockResourceArgs
+from registered import Registered, run
 
 import linq_provider as linq
 from linq_provider.program.forwarding import ProgramError
@@ -18,38 +17,6 @@ SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 SUPPORT = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10"
 OFFICE = "+12025559999"
 TOKEN = "pulumi-python:dynamic/linq:PhoneNumberForwarding"
-
-
-class Registered(pulumi.runtime.Mocks):
-    """Stands in for the engine, and keeps what was registered."""
-
-    def __init__(self) -> None:
-        self.resources: dict[str, MockResourceArgs] = {}
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources[args.name] = args
-        return args.resource_id or f"{args.name}-id", args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-    def inputs(self, name: str) -> dict[str, Any]:
-        """What was declared, without the provider's pickle."""
-        return {key: value for key, value in self.resources[name].inputs.items() if key != "__provider"}
-
-
-@pytest.fixture
-def registered() -> Iterator[Registered]:
-    """A program run of its own, without configuration."""
-    mocks = Registered()
-    pulumi.runtime.set_mocks(mocks)
-    yield mocks
-    pulumi.runtime.set_all_config({}, [])
-
-
-def run(program: Callable[[], object]) -> None:
-    """Run a program as `pulumi.runtime.test` does."""
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
 
 
 def forward(name: str, line: str = SALES_NUMBER, **arguments: Any) -> linq.PhoneNumberForwarding:
