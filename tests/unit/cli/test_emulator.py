@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from linq_provider.api.client import LinqClient
+from linq_provider.config import Settings
 from linq_provider.emulator import Emulator
+from linq_provider.errors import RateLimitError
 
 EMULATOR = [sys.executable, "-m", "linq_provider", "emulator"]
 # As a shell starts a background job.
@@ -65,16 +65,12 @@ def exports(process: subprocess.Popen[str]) -> dict[str, str]:
     return found
 
 
-def call(exported: dict[str, str], method: str = "GET", path: str = "/v3/phone_numbers", body: str = "") -> str:
-    """One call with what the export lines say."""
-    request = urllib.request.Request(
-        exported["LINQ_API_V3_BASE_URL"] + path,
-        data=body.encode() or None,
-        method=method,
-        headers={"Authorization": f"Bearer {exported['LINQ_API_V3_API_KEY']}"},
-    )
-    with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=5) as response:
-        return str(response.read().decode())
+@contextmanager
+def client_of(exported: dict[str, str]) -> Iterator[LinqClient]:
+    """A client that tries once, with the key and the URL of the export lines."""
+    client = LinqClient(Settings.load(None, environ={**exported, "LINQ_MAX_RETRIES": "0"}))
+    yield client
+    client.close()
 
 
 @pytest.mark.parametrize(
@@ -85,7 +81,8 @@ def call(exported: dict[str, str], method: str = "GET", path: str = "/v3/phone_n
 def test_it_runs_until_a_signal(number: signal.Signals, command: list[str]) -> None:
     """It announces itself at once in a pipe, serves the lines asked for, and a signal ends it with exit 0."""
     with started("--numbers", "5", command=command) as process:
-        assert len(json.loads(call(exports(process)))["phone_numbers"]) == 5
+        with client_of(exports(process)) as client:
+            assert len(client.list_phone_numbers()) == 5
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
     assert (process.returncode, errors) == (0, "")
@@ -108,22 +105,23 @@ def test_it_keeps_its_state(tmp_path: Path) -> None:
     state = str(tmp_path / "state.json")
     with started("--state", state, "--numbers", "1") as process:
         first = exports(process)
-        line = json.loads(call(first))["phone_numbers"][0]["id"]
-        call(first, "PUT", f"/v3/phone_numbers/{line}", '{"forwarding_number": "+12025559999"}')
+        with client_of(first) as client:
+            (line,) = client.list_phone_numbers()
+            client.set_forwarding_number(line.id, "+12025559999")
         process.kill()
     with started("--state", state) as process:
         second = exports(process)
         assert second["LINQ_API_V3_API_KEY"] == first["LINQ_API_V3_API_KEY"]
-        assert [row["forwarding_number"] for row in json.loads(call(second))["phone_numbers"]] == ["+12025559999"]
+        with client_of(second) as client:
+            assert [line.forwarding_number for line in client.list_phone_numbers()] == ["+12025559999"]
 
 
 def test_it_fails_on_request_and_limits_the_rate() -> None:
     """`--fault` makes requests go wrong, and `--rate-limit` answers 429 to what comes faster."""
-    with started("--fault", "empty-list", "--rate-limit", "0.01") as process:
-        exported = exports(process)
-        assert json.loads(call(exported)) == {"phone_numbers": []}
-        with pytest.raises(urllib.error.HTTPError, match="429"):
-            call(exported, "PUT", "/v3/phone_numbers/x", "{}")
+    with started("--fault", "empty-list", "--rate-limit", "0.01") as process, client_of(exports(process)) as client:
+        assert client.list_phone_numbers() == []
+        with pytest.raises(RateLimitError):
+            client.set_forwarding_number("x", "")
 
 
 @pytest.fixture

@@ -50,6 +50,7 @@ def test_only_what_is_not_the_default_is_registered(registered: Registered) -> N
             "full", forwardings={"+12025551236": OFFICE}, overwrite=["+12025551236"], removed="keep", allow_clearing=7
         )
 
+    assert registered.resources["plain"].typ == "pulumi-python:dynamic/linq:PhoneNumberForwardings"
     assert registered.inputs("plain") == {"forwardings": {SALES: OFFICE, SUPPORT_NUMBER: ""}}
     assert registered.inputs("full") == {
         "forwardings": {"+12025551236": OFFICE},

@@ -17,10 +17,10 @@ class Registered(pulumi.runtime.Mocks):
         self.components: dict[str, str] = {}  # name to type
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        if not args.typ.startswith("linq:index:"):
-            self.resources[args.name] = args
-        else:
+        if args.typ.startswith("linq:index:"):
             self.components[args.name] = args.typ
+        else:
+            self.resources[args.name] = args
         return args.resource_id or f"{args.name}-id", args.inputs
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
