@@ -29,7 +29,11 @@ class Config(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """How to reach one Linq account; `timeout` in seconds."""
+    """How to reach one Linq account; `timeout` in seconds.
+
+    `on_conflict` is an operator's decision for one run, "overwrite" or "keep": never a stack's, so it is read from the
+    environment only, also for a `linq.Provider`.
+    """
 
     api_key: str | None = field(repr=False)
     api_key_source: str
@@ -38,6 +42,7 @@ class Settings:
     max_retries: int = 7
     max_concurrency: int = 16
     live_check: bool = True
+    on_conflict: str = ""
 
     @classmethod
     def load(cls, config: Config | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -60,6 +65,7 @@ class Settings:
                 "linq:maxConcurrency", "LINQ_MAX_CONCURRENCY", _whole(1, 256), cls.max_concurrency
             ),
             live_check=source.read("linq:liveCheck", "LINQ_LIVE_CHECK", _boolean, cls.live_check),
+            on_conflict=_parsed(_on_conflict, environ.get("LINQ_ON_CONFLICT", ""), "LINQ_ON_CONFLICT"),
         )
 
     def require_api_key(self) -> str:
@@ -158,3 +164,9 @@ def _boolean(text: str) -> bool:
         return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
     except KeyError:
         raise ValueError("must be true or false") from None
+
+
+def _on_conflict(text: str) -> str:
+    if text not in ("", "overwrite", "keep"):
+        raise ValueError("must be overwrite or keep")
+    return text

@@ -1,18 +1,18 @@
 """What is refused while the program runs, before the engine asks any provider."""
 
 import gc
+import re
 import weakref
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping
+from inspect import isawaitable
 from typing import Any
 
 import pulumi
 
 from linq_provider.errors import LinqError
+from linq_provider.provider.run_log import RunLog
 
-# Two runs in one process (Automation API, unit tests) must not see one another: the monitor is a run's own, while
-# `set_mocks` keeps the root resource of an earlier test, and inline runs before pulumi 3.272 share the RPC manager.
-_declared: weakref.WeakKeyDictionary[Any, weakref.WeakValueDictionary[str, pulumi.Resource]]
-_declared = weakref.WeakKeyDictionary()
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class ProgramError(LinqError, pulumi.RunError):
@@ -44,23 +44,75 @@ def refuse_plaintext_key() -> None:
         )
 
 
+def when_known(value: Any, act: Callable[[Any], Any]) -> Any:
+    """What `act` makes of a value: at once where it is plain, else as soon as the run knows it."""
+    if value is None:
+        return None
+    if isawaitable(value) or isinstance(value, pulumi.Output):
+        return pulumi.Output.from_input(value).apply(act)
+    return act(value)
+
+
+class _Run:
+    """The declarations of one run of a program."""
+
+    def __init__(self) -> None:
+        self.resources: weakref.WeakValueDictionary[str, pulumi.Resource] = weakref.WeakValueDictionary()
+        address = _engine_address()
+        self.log = RunLog(address) if address else None
+
+
+# Two runs in one process (Automation API, unit tests) must not see one another: the monitor is a run's own, while
+# `set_mocks` keeps the root resource of an earlier test, and inline runs before pulumi 3.272 share the RPC manager.
+_runs: weakref.WeakKeyDictionary[Any, _Run] = weakref.WeakKeyDictionary()
+
+
 def declare_once(
-    resource: pulumi.Resource, resource_name: str, opts: pulumi.ResourceOptions | None, lines: Iterable[Any]
+    resource: pulumi.Resource, resource_name: str, opts: pulumi.ResourceOptions | None, lines: Mapping[Any, Any]
 ) -> None:
-    """Refuse a second declaration of one line in one run, naming both resources; what is not plain text is left out."""
-    run = pulumi.runtime.settings.get_monitor() or pulumi.runtime.settings._get_rpc_manager()
-    declared = _declared.setdefault(run, weakref.WeakValueDictionary())
-    parent = opts.parent if opts is not None else None
-    within = (getattr(parent, "_type", None), getattr(parent, "_name", None))
-    resource._linq_declared_as = (type(resource), within, resource_name)  # type: ignore[attr-defined]
-    for line in (line.lower() for line in lines if isinstance(line, str)):
-        if line in declared:
+    """Refuse a second declaration of one line in one run, naming both resources; what is not plain text is left out.
+
+    The providers of the run are told of the lines and their numbers, so that the order of their checks is no matter.
+
+    Raises:
+        ProgramError: another resource declares one of the lines.
+    """
+    run = _run()
+    resource._linq_name = resource_name  # type: ignore[attr-defined]
+    resource._linq_parent = opts.parent if opts is not None else None  # type: ignore[attr-defined]
+    plain = {line.lower(): number for line, number in lines.items() if isinstance(line, str)}
+    for line in plain:
+        if line in run.resources:
             gc.collect()  # without a stack, resources of an earlier test may only wait for collection
-        earlier: Any = declared.get(line, resource)
-        # The same name again is the program of another unit test; in one run the engine refuses it.
-        if earlier._linq_declared_as != resource._linq_declared_as:  # type: ignore[attr-defined]
+        earlier = run.resources.get(line, resource)
+        if earlier is not resource and not _is_same(earlier, resource):
             raise ProgramError(
-                f"'{earlier._linq_declared_as[-1]}' and '{resource_name}' declare the same line.",
+                f"'{earlier._linq_name}' and '{resource_name}' declare the same line.",  # type: ignore[attr-defined]
                 next_step="Keep one of them: which one's number would win is not defined.",
             )
-        declared[line] = resource
+        run.resources[line] = resource
+    if run.log is not None and plain:
+        numbers = [number if isinstance(number, str) else None for number in plain.values()]
+        run.log.append(["plan", list(plain), numbers])
+
+
+def _is_same(earlier: Any, resource: Any) -> bool:
+    """Whether it is the same resource of the program of another unit test; in one run the engine refuses it."""
+    same_name = (type(earlier), earlier._linq_name) == (type(resource), resource._linq_name)
+    return same_name and earlier._linq_parent is resource._linq_parent
+
+
+def _run() -> _Run:
+    key = pulumi.runtime.settings.get_monitor() or pulumi.runtime.settings._get_rpc_manager()
+    if key not in _runs:
+        _runs[key] = _Run()
+    return _runs[key]
+
+
+def _engine_address() -> str | None:
+    """The engine's address, which names the run for all of its processes; None without an engine.
+
+    The SDK does not tell it to programs, but its client of the engine knows where it is connected to.
+    """
+    target = getattr(getattr(pulumi.runtime.settings.get_engine(), "Log", None), "_target", None)
+    return target.decode() if isinstance(target, bytes) else None

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -12,6 +13,7 @@ from linq_provider.core.declarations import Declarations
 from linq_provider.core.fleet import FleetLifecycle
 from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.provider import host
+from linq_provider.provider.run_log import RunLog
 
 _opening = threading.Lock()
 
@@ -31,13 +33,24 @@ def session(settings: Settings) -> Session:
 
 
 @cache
+def _declarations() -> Declarations:
+    """What all providers of the run declare, whatever their accounts."""
+    address = host.engine_address()
+    return Declarations(RunLog(address) if address else None)
+
+
+@cache
 def _open(settings: Settings) -> Session:
     client = LinqClient(settings)
-    account, declarations = Account(client), Declarations()
+    account, declarations = Account(client), _declarations()
     run = partial(
         run_concurrently, limit=settings.max_concurrency, notify=host.print_info, retries=lambda: client.retries
     )
+    common: Any = {
+        "live_check": settings.live_check,
+        "on_conflict": settings.on_conflict,
+        "notify": host.print_info,
+    }
     return Session(
-        ForwardingLifecycle(account, declarations, live_check=settings.live_check, notify=host.print_info),
-        FleetLifecycle(account, declarations, live_check=settings.live_check, run=run, notify=host.print_info),
+        ForwardingLifecycle(account, declarations, **common), FleetLifecycle(account, declarations, run=run, **common)
     )
