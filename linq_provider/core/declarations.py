@@ -185,17 +185,23 @@ class Declarations:
         return any(line.cleared for line in self._known(names))
 
     @contextmanager
-    def claim(self, *names: str) -> Iterator[None]:
+    def claim(self, *names: str, declared_as: str) -> Iterator[None]:
         """Take a line while it is written and, unless that fails, from then on; all its names are given.
 
+        A resource that did not change may be created anew: a replacement was interrupted, and the engine makes good for
+        it. It names its line as before, with the same number.
+
         Raises:
-            RefusedError: another resource created or updated it in this run, or is about to.
+            RefusedError: another resource has it under another name, or created or updated it in this run, or is about
+                to.
         """
         for over in [self._clears[name] for name in names if name in self._clears]:
             over.wait()
         token = f"{os.getpid()}-{next(self._tokens)}"
         self._add("claim", names, token)
-        if any(line.claim != token for line in self._known(names)):
+        taken = any(line.claim != token for line in self._known(names))
+        others = self._known([name for name in names if name != declared_as])
+        if taken or any(line.declared and line.owned for line in others):
             self._add("unclaim", names, token)
             raise second_owner(names[0])
         try:

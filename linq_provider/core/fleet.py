@@ -140,9 +140,7 @@ class FleetLifecycle:
             LinqError: the account's lines could not be had, or another resource declares one of them.
         """
         numbers = {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
-        before = {line: self._declaration_before(olds, line) for line in news.lines}
-        kept = {line for line, declaration in before.items() if declaration.identity == line}
-        self._declarations.declare(numbers, kept=kept)
+        self._declarations.declare(numbers, kept=olds.lines.keys())
         if not olds.lines:
             self._declarations.new_fleet(int(news.allow_clearing or 0) if isinstance(news.allow_clearing, float) else 0)
         # An update settles every line, so one that changed by hand meanwhile counts, too.
@@ -158,8 +156,9 @@ class FleetLifecycle:
             found = validate(declaration)
             try:
                 self._refuse_named_twice(line, news)
-                if not found:
-                    single.compare_with_account(before[line], declaration, changed=changed)
+                if not found and not self._is_named_twice(line, news):
+                    before = self._declaration_before(olds, line)
+                    single.compare_with_account(before, declaration, changed=changed)
             except LinqError as error:
                 found = [str(error)]
             problems += [f"{line}: {problem}" for problem in found]
@@ -228,9 +227,13 @@ class FleetLifecycle:
         """Whether the map names the line by its other name."""
         return any(name in news.lines for name in self._account.names(line))
 
+    def _is_named_twice(self, line: str, news: Fleet) -> bool:
+        now = self._account.known(line)
+        return now is not None and now.id in news.lines and now.phone_number in news.lines
+
     def _refuse_named_twice(self, line: str, news: Fleet) -> None:
         now = self._account.known(line)
-        if now and now.id == line and now.phone_number in news.lines:
+        if now and now.id == line and self._is_named_twice(line, news):
             raise RefusedError(
                 f"forwardings names this line by its number, {now.phone_number}, too.",
                 next_step="Remove one of the two.",

@@ -206,7 +206,7 @@ class ForwardingLifecycle:
 
     def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
-        with self._declarations.claim(line.id, line.phone_number):
+        with self._declarations.claim(line.id, line.phone_number, declared_as=_text(news.identity)):
             line = self._account.find(line.id) or line  # it may have been cleared until now
             if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
                 recorded = ""

@@ -33,16 +33,16 @@ def session(settings: Settings) -> Session:
 
 
 @cache
-def _declarations() -> Declarations:
-    """What all providers of the run declare, whatever their accounts."""
-    address = host.engine_address()
-    return Declarations(RunLog(address) if address else None)
+def _of_run(engine_address: str) -> Declarations:
+    """What all provider processes of a run declare, whatever their accounts."""
+    return Declarations(RunLog(engine_address))
 
 
 @cache
 def _open(settings: Settings) -> Session:
     client = LinqClient(settings)
-    account, declarations = Account(client), _declarations()
+    address = host.engine_address()
+    account, declarations = Account(client), _of_run(address) if address else Declarations()
     run = partial(
         run_concurrently, limit=settings.max_concurrency, notify=host.print_info, retries=lambda: client.retries
     )

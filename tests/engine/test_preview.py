@@ -188,7 +188,7 @@ def test_two_lines_that_forward_to_each_other(stack: Workspace) -> None:
         linq.PhoneNumberForwarding("b", phone_number_id="{b.id}", forwarding_number="{a.phone_number}")
         """
     )
-    assert "forwards to another declared line that forwards back" in stack.preview(fails=True).output
+    assert "forwards to another line that forwards back" in stack.preview(fails=True).output
     assert stack.writes() == []
 
 

@@ -156,7 +156,7 @@ class Walk(RuleBasedStateMachine):
 
     def start_process(self) -> None:
         """A new provider process, which remembers nothing."""
-        account, declarations = Account(self.client), Declarations()
+        account, declarations = Account(self.client, sleep=lambda _seconds: None), Declarations()
         messages: list[str] = []
         run = partial(run_concurrently, limit=4, notify=messages.append, retries=lambda: 0)
         self.fleet = FleetLifecycle(account, declarations, live_check=True, run=run, notify=messages.append)

@@ -38,12 +38,18 @@ from linq_provider.errors import (
 @pytest.mark.parametrize(
     ("news", "message"),
     [
-        (Inputs(forwarding_number=""), "declare the line by exactly one of phone_number and phone_number_id"),
+        (
+            Inputs(forwarding_number=""),
+            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+        ),
         (
             Inputs(SALES, SALES_NUMBER, ""),
-            "declare the line by exactly one of phone_number and phone_number_id",
+            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
         ),
-        (Inputs(SALES, UNKNOWN, ""), "declare the line by exactly one of phone_number and phone_number_id"),
+        (
+            Inputs(SALES, UNKNOWN, ""),
+            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+        ),
         (declared(None), 'forwarding_number is missing; write "" for not forwarded'),
         (
             declared("", line="+1 (202) 555-1234"),
@@ -110,7 +116,7 @@ def test_check_refuses_an_overwrite_that_is_no_bool(lifecycle: ForwardingLifecyc
 def test_check_names_everything_that_is_wrong(lifecycle: ForwardingLifecycle) -> None:
     """Several mistakes are reported at once."""
     assert problems(lifecycle, Inputs("x", "y")) == [
-        "declare the line by exactly one of phone_number and phone_number_id",
+        "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
         "phone_number_id is not a UUID: see `linq-provider numbers`",
         "phone_number is not in E.164 format: '+', country code and number, 2 to 15 digits in all, like +12025551234",
         'forwarding_number is missing; write "" for not forwarded',
@@ -209,8 +215,9 @@ def test_check_refuses_a_new_resource_on_somebody_elses_line(
     """A new resource on a line that forwards elsewhere is refused, with that number and the way out."""
     emulator.set_forwarding(SALES, ELSEWHERE)
     assert problems(lifecycle, declared(to, line=line)) == [
-        f"Line {SALES} already forwards to +12025550001, which is not the declared number."
-        " Declare that number to adopt it as it is, or set overwrite=True to replace it."
+        f"Line {SALES} ({SALES_NUMBER}) already forwards to +12025550001, which is not the declared number."
+        " Declare that number to adopt it as it is, or set overwrite=True to replace it. If the resource was renamed, give"
+        " it aliases, or run once with LINQ_ON_CONFLICT=overwrite."
     ]
 
 
@@ -232,7 +239,7 @@ def test_check_refuses_a_line_changed_outside_pulumi(
     """A changed declaration of a line changed by hand is refused, with its number and the way out."""
     emulator.set_forwarding(SALES, live)
     assert problems(lifecycle, declared(DESK), declared(OFFICE)) == [
-        f"Line {SALES} was changed outside Pulumi to {shown}."
+        f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {shown}."
         " Run `pulumi refresh` to see it, or set overwrite=True to replace it."
     ]
 
@@ -261,14 +268,14 @@ def test_check_of_a_resource_that_moves_to_another_line(lifecycle: ForwardingLif
     """What is recorded of the old line says nothing about the new one: that one is somebody else's."""
     emulator.set_forwarding(SUPPORT, OFFICE)
     [problem] = problems(lifecycle, declared(DESK, line=SUPPORT), declared(OFFICE, line=SALES))
-    assert problem.startswith(f"Line {SUPPORT} already forwards to {OFFICE}")
+    assert problem.startswith(f"Line {SUPPORT} ({SUPPORT_NUMBER}) already forwards to {OFFICE}")
 
 
 def test_check_looks_where_only_overwrite_changes(lifecycle: ForwardingLifecycle, emulator: Emulator) -> None:
     """Taking overwrite away from a line changed by hand is refused at preview, as update will refuse it."""
     emulator.set_forwarding(SALES, ELSEWHERE)
     [problem] = problems(lifecycle, declared(OFFICE), declared(OFFICE, overwrite=True))
-    assert problem.startswith(f"Line {SALES} was changed outside Pulumi to {ELSEWHERE}.")
+    assert problem.startswith(f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {ELSEWHERE}.")
     with pytest.raises(RefusedError, match="was changed outside Pulumi"):
         lifecycle.update(recorded(OFFICE, overwrite=True), declared(OFFICE))
 
@@ -287,7 +294,7 @@ def test_check_without_a_live_check_validates_only(world: World) -> None:
 # Loops
 
 
-ROUND = "The line forwards to another declared line that forwards back."
+ROUND = "The line forwards to another line that forwards back."
 ROUND += " Calls would go round and never ring: declare another forwarding_number."
 
 

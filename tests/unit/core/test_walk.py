@@ -515,7 +515,7 @@ class Walk(RuleBasedStateMachine):
 
     def new_process(self, key: str, *, live_check: bool = True) -> ForwardingLifecycle:
         """A provider process, which remembers nothing of the ones before."""
-        account = Account(Client(self, key), clock=lambda: 0.0)
+        account = Account(Client(self, key), clock=lambda: 0.0, sleep=lambda _seconds: None)
         return ForwardingLifecycle(account, Declarations(), live_check=live_check, notify=self.messages.append)
 
     def live(self, line: str) -> str:

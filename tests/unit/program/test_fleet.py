@@ -213,8 +213,11 @@ def test_the_whole_life(emulator: Emulator) -> None:
     emulator.set_forwarding(SALES, OFFICE)
     provider = configured(emulator, timeout=62)
     read = provider.read("fleet", second | {"__provider": "a pickle"})
-    assert (read.id, read.outs, read.inputs) == ("fleet", {"forwardings": {SALES_NUMBER: OFFICE}}, read.outs)
-    provider.delete("fleet", second)
+    assert (read.id, read.inputs) == ("fleet", {"forwardings": {SALES_NUMBER: OFFICE}})
+    applied = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": {SALES_NUMBER: DESK}}
+    assert read.outs == read.inputs | {"applied_numbers": applied}
+    provider = configured(emulator, timeout=63)
+    provider.delete("fleet", read.inputs)
     assert emulator.forwarding(SALES) == ""
 
 
@@ -225,7 +228,7 @@ def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
         return None
 
     async def whole() -> Any:
-        return {SALES.upper(): None, SUPPORT_NUMBER: OFFICE}
+        return {SALES.upper(): None, SUPPORT: OFFICE}
 
     def program() -> None:
         linq.PhoneNumberForwardings("numbers", forwardings={SALES_NUMBER: nothing(), SUPPORT_NUMBER: OFFICE})
@@ -233,7 +236,7 @@ def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
 
     run(program)
     assert registered.inputs("numbers")["forwardings"] == {SALES_NUMBER: False, SUPPORT_NUMBER: OFFICE}
-    assert registered.inputs("map")["forwardings"] == {SALES: False, SUPPORT_NUMBER: OFFICE}
+    assert registered.inputs("map")["forwardings"] == {SALES: False, SUPPORT: OFFICE}
 
 
 @pytest.mark.parametrize(

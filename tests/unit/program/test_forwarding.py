@@ -92,15 +92,15 @@ def test_two_declarations_of_one_line(registered: Registered, one: str, other: s
     assert list(registered.resources) == ["sales"]
 
 
-def test_an_output_names_no_line_yet(registered: Registered) -> None:
-    """Lines that come from outputs cannot be compared when the program runs, and are not refused."""
+def test_a_line_that_is_known_late_is_declared_once_too() -> None:
+    """Lines that come from outputs are compared as soon as they are known; both resources are named."""
 
-    @run
-    def _program() -> None:
+    def program() -> None:
         for name in ("sales", "support"):
             forward(name, line="+1", phone_number=pulumi.Output.from_input(SALES_NUMBER))
 
-    assert registered.resources.keys() == {"sales", "support"}
+    with pytest.raises(ProgramError, match=r"'sales' and 'support' declare the same line|'support' and 'sales'"):
+        run(program)
 
 
 def test_a_second_run_does_not_meet_the_first(registered: Registered) -> None:

@@ -30,8 +30,12 @@ class World:
     now: float = 1000.0
 
     def process(self, *, live_check: bool = True) -> ForwardingLifecycle:
-        account = Account(self.client, clock=lambda: self.now)
+        account = Account(self.client, clock=lambda: self.now, sleep=self.sleep)
         return ForwardingLifecycle(account, Declarations(), live_check=live_check, notify=self.said.append)
+
+    def sleep(self, seconds: float) -> None:
+        """Time that passes at once."""
+        self.now += seconds
 
     def writes(self) -> list[tuple[str, str]]:
         """What was sent to be written: (id, number)."""
