@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -796,34 +793,6 @@ def test_no_text_breaks_the_parser(text: str) -> None:
     except ValueError as error:
         fault = str(error)
     assert isinstance(fault, Fault) or "reset-after-write" in fault
-
-
-# The fixture
-
-
-def test_the_fixture_gives_each_test_a_fresh_emulator(tmp_path: Path) -> None:
-    """`linq_emulator` works in any project, and tests share nothing."""
-    # Without it, pytest would look for its configuration in the folders above.
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "test_fixture.py").write_text(
-        "def test_one(linq_emulator):\n"
-        "    linq_emulator.set_forwarding('+12025550100', '+12025559999')\n"
-        "def test_two(linq_emulator):\n"
-        "    assert linq_emulator.url.startswith('http://127.0.0.1:')\n"
-        "    assert [n.forwarding_number for n in linq_emulator.phone_numbers] == [None] * 3\n"
-    )
-    plugin = "pytest_linq_provider"
-    # Without the entry point: the plugin must not be registered twice where the package is installed.
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", plugin, "-p", "no:cacheprovider", str(tmp_path)],
-        env={**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "2 passed" in done.stdout, done.stdout + done.stderr
 
 
 def _port(emulator: Emulator) -> int:
