@@ -15,6 +15,7 @@ CLIENT_THREADS = "tests/unit/api/test_client_threads.py::"
 CLIENT_WRITES = "tests/unit/api/test_client_writes.py::"
 CONFIG = "tests/unit/test_config.py::"
 E164 = "tests/unit/core/test_e164.py::"
+EMULATOR = "tests/unit/emulator/test_emulator"
 ERRORS = "tests/unit/test_errors.py::"
 FLEET = "tests/unit/core/test_fleet.py::"
 TRANSPORT = "tests/unit/api/test_transport.py::"
@@ -891,6 +892,13 @@ MUTANTS = [
         "        self._service.limit = RateLimit(rate)\n",
         "        pass\n",
         "tests/unit/emulator/test_emulator.py::test_the_rate_limit_can_be_set_at_any_time",
+    ),
+    (
+        "another seed has other phone numbers",
+        "emulator/numbers.py",
+        "        first = _first_number(seed)\n",
+        "        first = _first_number(0)\n",
+        f"{EMULATOR}.py::test_another_seed_is_another_account",
     ),
     (
         "a write in doubt makes the list stale",

@@ -27,6 +27,13 @@ if TYPE_CHECKING:
 )
 @click.option("--numbers", type=click.IntRange(0), default=3, show_default=True, help="Lines of a new account.")
 @click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Another seed is another account, with other numbers, ids and key.",
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,
@@ -72,7 +79,7 @@ def _emulator(faults: tuple[str, ...], *, fault_rate: float, **account: Any) -> 
     parsed = [Fault.parse(name) for name in faults]
     emulator = Emulator(**account)
     if parsed:
-        emulator.fail_randomly(fault_rate, parsed)
+        emulator.fail_randomly(fault_rate, parsed, seed=account["seed"])
     return emulator
 
 

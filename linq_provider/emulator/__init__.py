@@ -6,8 +6,8 @@ the API stands a page to watch: lines, requests, edits by hand and faults, in a 
 """
 
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.numbers import EmulatedNumber
 from linq_provider.emulator.server import Emulator
 from linq_provider.emulator.service import RecordedRequest
-from linq_provider.emulator.state import EmulatedNumber
 
 __all__ = ["EmulatedNumber", "Emulator", "Fault", "RecordedRequest"]

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from linq_provider.emulator.state import Account, EmulatedNumber, Token
+from linq_provider.emulator.numbers import EmulatedNumber
+from linq_provider.emulator.state import Account, Token
 
 BASE_PATH = "/api/partner"
 PHRASES = {status.value: status.phrase for status in HTTPStatus}

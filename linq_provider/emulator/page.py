@@ -19,8 +19,9 @@ from urllib.parse import parse_qs
 
 from linq_provider.emulator.api import BASE_PATH, LIST_PATH, PHRASES, Answer, is_update, to_json
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.numbers import EmulatedNumber
 from linq_provider.emulator.service import RecordedRequest, Service
-from linq_provider.emulator.state import Account, EmulatedNumber
+from linq_provider.emulator.state import Account
 
 # A browser with ten thousand rows is slow; the count of all and a filter stand in for the rest.
 SHOWN_LINES = 200

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from linq_provider.emulator.api import BASE_PATH, Api
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.numbers import EmulatedNumber, default_id
 from linq_provider.emulator.page import Page
 from linq_provider.emulator.service import RateLimit, RecordedRequest, Service
-from linq_provider.emulator.state import EmulatedNumber, default_id, open_account
+from linq_provider.emulator.state import open_account
 from linq_provider.emulator.wire import HOST, Server
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Emulator:
         api_key: the token that sees every line; by default one derived from `seed`.
         delay: seconds before each answer; the request is carried out before them.
         rate_limit: requests per second, with bursts of one second's worth; beyond it 429/1007.
-        seed: of ids, default API key and trace ids.
+        seed: another seed is another account, with other numbers, ids and default API key. It also
+            decides trace ids.
 
     Raises:
         ValueError: a state file that no emulator wrote, or two lines with one id or number.

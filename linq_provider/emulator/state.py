@@ -11,19 +11,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# The 555-01xx block of every North American area code is reserved for fiction.
-_FIRST_NUMBER = 12025550100
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "emulator.linq-provider.invalid")
-
-
-@dataclass(frozen=True)
-class EmulatedNumber:
-    """One line of the emulated account; `forwarding_number` is None when calls are not forwarded."""
-
-    id: str
-    phone_number: str
-    forwarding_number: str | None = None
-    line_type: str | None = "iMessage"
+from linq_provider.emulator.numbers import NAMESPACE, EmulatedNumber, already_there, build_numbers
 
 
 @dataclass(frozen=True)
@@ -39,26 +27,9 @@ class Token:
         return self.lines is None or phone_number_id in self.lines
 
 
-def default_id(phone_number: str, *, seed: int = 0) -> str:
-    """The id that a number gets when none is given: the same on every machine."""
-    return str(uuid.uuid5(_NAMESPACE, f"{seed}/{phone_number}"))
-
-
 def default_api_key(*, seed: int = 0) -> str:
     """The API key of an emulator that was not given one: the same on every machine."""
-    return uuid.uuid5(_NAMESPACE, f"{seed}/api_key").hex
-
-
-def build_numbers(numbers: int | Iterable[Mapping[str, Any]], *, seed: int = 0) -> list[EmulatedNumber]:
-    """The lines that an emulator starts with: so many, or exactly these."""
-    if isinstance(numbers, int):
-        numbers = [{"phone_number": f"+{_FIRST_NUMBER + index}"} for index in range(numbers)]
-    return [_build_number(row, seed=seed) for row in numbers]
-
-
-def _build_number(row: Mapping[str, Any], *, seed: int) -> EmulatedNumber:
-    number = EmulatedNumber(**{"id": default_id(row["phone_number"], seed=seed), **row})
-    return replace(number, forwarding_number=number.forwarding_number or None)
+    return uuid.uuid5(NAMESPACE, f"{seed}/api_key").hex
 
 
 class Account:
@@ -146,7 +117,7 @@ class Account:
 
     def _register(self, number: EmulatedNumber) -> None:
         if number.id in self.lines or number.phone_number in self._ids:
-            raise ValueError(f"the emulator already has a line {number.phone_number} or its id {number.id}")
+            raise already_there(number)
         self._ids[number.phone_number] = number.id
 
     def _change(self, lines: dict[str, EmulatedNumber]) -> None:

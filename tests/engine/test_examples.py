@@ -142,7 +142,9 @@ def test_fleet_from_roster(example: Make, linq_emulator: Emulator) -> None:
 
 def test_two_accounts(example: Make, linq_emulator: Emulator) -> None:
     """two-accounts: each line is written with its own account's key, and the other key stands in no file in plaintext."""
-    with Emulator(numbers=3, api_key="canary-emea-1c9e44d0", seed=1) as emea:
+    # The numbers that the example declares, with other ids than those of the first account.
+    lines = [{"phone_number": f"+1202555010{digit}"} for digit in range(3)]
+    with Emulator(lines, api_key="canary-emea-1c9e44d0", seed=1) as emea:
         accounts = example("two-accounts", linq_emulator)
         accounts.run("config", "set", "--secret", "emeaKey", emea.api_key)
         accounts.run("config", "set", "emeaBaseUrl", emea.url)

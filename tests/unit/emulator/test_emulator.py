@@ -244,6 +244,29 @@ def test_lines_and_key_are_the_same_on_every_machine() -> None:
 
 def test_ten_thousand_lines_are_distinct_and_valid() -> None:
     """A big account has as many different ids and numbers as lines, each of them ASCII E.164."""
+
+
+def test_another_seed_is_another_account() -> None:
+    """No two seeds share a number, an id or the key, and the numbers of each count on from its first one."""
+    accounts = [Emulator(3, seed=seed) for seed in (*range(250), -1, -250, 123_456_789)]
+    for values in (
+        [account.api_key for account in accounts],
+        [line.id for account in accounts for line in account.phone_numbers],
+        [line.phone_number for account in accounts for line in account.phone_numbers],
+    ):
+        assert len(set(values)) == len(values)
+    for account in accounts:
+        numbers = [int(line.phone_number.removeprefix("+1")) for line in account.phone_numbers]
+        assert numbers == [numbers[0], numbers[0] + 1, numbers[0] + 2]
+        assert 2_000_000_000 <= numbers[0] <= 9_999_999_997
+
+
+def test_the_first_hundred_seeds_have_numbers_for_fiction() -> None:
+    """The numbers of the first 100 seeds are those that every area code reserves for fiction, and stay what they are."""
+    numbers = [Emulator(100, seed=seed).phone_numbers for seed in range(100)]
+    assert [lines[0].phone_number for lines in numbers[:3]] == ["+12025550100", "+12055550100", "+12065550100"]
+    assert all(line.phone_number[5:10] == "55501" for lines in numbers for line in lines)
+
     numbers = Emulator(12_000).phone_numbers
     assert len({number.id for number in numbers}) == len({number.phone_number for number in numbers}) == 12_000
     assert all(number.phone_number[1:].isdecimal() and len(number.phone_number) == 12 for number in numbers)
