@@ -889,9 +889,37 @@ MUTANTS = [
     (
         "the rate limit of a running emulator can be set",
         "emulator/server.py",
-        "        self._service.limit = RateLimit(rate)\n",
+        "        self._service.limit = RateLimit(rate, clock=self._service.clock)\n",
         "        pass\n",
         "tests/unit/emulator/test_emulator.py::test_the_rate_limit_can_be_set_at_any_time",
+    ),
+    (
+        "a list lags by the emulator's clock",
+        "emulator/history.py",
+        "if change.at > at",
+        "if change.at < 0",
+        f"{EMULATOR}_lists.py::test_a_list_lags_behind_a_write",
+    ),
+    (
+        "the seed of random faults draws the line that a list lacks",
+        "emulator/service.py",
+        ".drawn(self.draws.random())",
+        "",
+        f"{EMULATOR}_lists.py::test_a_drawn_line_is_lacking_in_one_of_fifty_answers",
+    ),
+    (
+        "a token sees a line whose id changed",
+        "emulator/state.py",
+        "    return replace(token, lines=token.lines | {new_id})\n",
+        "    return token\n",
+        f"{EMULATOR}_lists.py::test_a_token_still_sees_a_line_with_a_new_id",
+    ),
+    (
+        "the dates of a server whose clock is off are off",
+        "emulator/service.py",
+        "int(self.wall_clock()) + fault.clock_offset",
+        "int(self.wall_clock())",
+        f"{EMULATOR}_lists.py::test_a_server_whose_clock_is_off",
     ),
     (
         "another seed has other phone numbers",

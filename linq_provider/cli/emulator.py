@@ -69,8 +69,8 @@ def emulator(*, faults: tuple[str, ...], fault_rate: float, **account: Any) -> N
         pass
     except OSError as error:
         raise click.ClickException(f"the emulator cannot start: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise click.ClickException(f"{error}.") from error
+    except (ValueError, KeyError) as error:
+        raise click.ClickException(f"{error.args[0]}.") from error
 
 
 def _emulator(faults: tuple[str, ...], *, fault_rate: float, **account: Any) -> Emulator:

@@ -766,6 +766,13 @@ def test_random_faults_over_the_wire(emulator: Emulator, caller: Caller) -> None
         "empty-list",
         "partial-list",
         "stale-list",
+        "list-lacks",
+        "list-repeats",
+        "list-omits-forwarding",
+        "list-omits-null",
+        "list-bad-id",
+        "list-bad-number",
+        "429-date",
         "401",
         "503",
         "504",
@@ -788,6 +795,20 @@ def test_a_name_may_have_an_argument() -> None:
     assert Fault.parse("redirect=http://x/?a=b") == Fault.redirect(location="http://x/?a=b")
     assert Fault.parse("partial-list=2") == Fault.partial_list(2)
     assert Fault.parse("raw=[]") == Fault.raw(b"[]")
+    assert Fault.parse("list-lag=2.5") == Fault.list_lag(2.5)
+    assert Fault.parse("list-lacks=+12025550100") == Fault.list_lacks("+12025550100")
+    assert Fault.parse("list-repeats=+12025550100") == Fault.list_repeats("+12025550100")
+    assert Fault.parse("list-omits-forwarding=+12025550100") == Fault.list_omits_forwarding("+12025550100")
+    assert Fault.parse("list-bad-id=x") == Fault.list_bad_id("x")
+    assert Fault.parse("list-bad-number=x") == Fault.list_bad_number("x")
+    assert Fault.parse("429-date=60") == Fault.rate_limited_until(clock_offset=60)
+
+
+@pytest.mark.parametrize("name", ["list-lag", "list-lag=soon", "429-date=soon", "429-date=0.5", "list-omits-null=x"])
+def test_an_argument_is_of_its_kind(name: str) -> None:
+    """A fault without the argument that it needs, or with one that it cannot use, is refused."""
+    with pytest.raises(ValueError, match="is no fault; there are"):
+        Fault.parse(name)
 
 
 @pytest.mark.parametrize(("name", "wait"), [("429-body=2", b"2"), ("429-body=0.5", b"0.5")])

@@ -79,6 +79,8 @@ def test_the_seed_chooses_the_requests_that_fail() -> None:
     ("options", "words"),
     [
         (["--seed", "one"], "one"),
+        (["--fault", "list-lacks=nobody"], "the emulator has no line nobody."),
+        (["--fault", "list-lag"], "is no fault"),
     ],
 )
 def test_what_it_cannot_do_is_one_line(options: list[str], words: str) -> None:
