@@ -861,7 +861,7 @@ MUTANTS = [
     (
         "no other website reads the emulator's page",
         "emulator/page.py",
-        "        if not visit.is_from_own_page(port=port):\n",
+        "        if not self._is_own(visit):\n",
         "        if False:\n",
         "tests/unit/emulator/test_emulator_page.py::test_other_websites_read_nothing",
     ),
@@ -892,6 +892,27 @@ MUTANTS = [
         "        self._service.limit = RateLimit(rate, clock=self._service.clock)\n",
         "        pass\n",
         "tests/unit/emulator/test_emulator.py::test_the_rate_limit_can_be_set_at_any_time",
+    ),
+    (
+        "no name that a website rebound reaches the emulator's API",
+        "emulator/visit.py",
+        "    if visit.host not in hosts:\n",
+        "    if False:\n",
+        f"{EMULATOR}_access.py::test_another_host_is_refused",
+    ),
+    (
+        "the port of the Host header has to be the emulator's",
+        "emulator/visit.py",
+        "name in _LOOPBACK and colon and port == str(self.port)",
+        "name in _LOOPBACK and colon",
+        f"{EMULATOR}_access.py::test_another_host_is_refused",
+    ),
+    (
+        "no element of another website reaches the emulator's API",
+        "emulator/visit.py",
+        """ or self.fetch_site in ("cross-site", "same-site")""",
+        "",
+        f"{EMULATOR}_access.py::test_another_website_is_refused",
     ),
     (
         "a list lags by the emulator's clock",

@@ -15,6 +15,7 @@ from linq_provider.emulator.numbers import EmulatedNumber, default_id
 from linq_provider.emulator.page import Page
 from linq_provider.emulator.service import FaultScript, RateLimit, RecordedRequest, Service
 from linq_provider.emulator.state import Clock, open_account
+from linq_provider.emulator.visit import Hosts
 from linq_provider.emulator.wire import HOST, Server
 
 if TYPE_CHECKING:
@@ -64,11 +65,12 @@ class Emulator:
         self._account = open_account(path, numbers=numbers, api_key=api_key, seed=seed, clock=clock)
         self._seed = seed
         self._port = port
+        self._hosts = Hosts()
         self._server: Server | None = None
         limit = RateLimit(rate_limit, clock=clock)
         faults = FaultScript(seed=seed)
         self._service = Service(Api(self._account, seed=seed), limit, faults, delay=delay, clock=clock)
-        self._page = Page(self._account, self._service)
+        self._page = Page(self._account, self._service, self._hosts)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -82,7 +84,7 @@ class Emulator:
         """Listen and serve; may be called again after `stop()`."""
         if self._server is not None:
             raise RuntimeError("the emulator already runs")
-        self._server = Server(self._service, self._page, port=self._port)
+        self._server = Server(self._service, self._page, self._hosts, port=self._port)
         self._port = self._server.port
         self._server.start()
         return self
@@ -219,6 +221,14 @@ class Emulator:
     def clear_faults(self) -> None:
         """Remove every fault; a request that hangs already goes on hanging."""
         self._service.faults.clear()
+
+    def allow_host(self, host: str) -> None:
+        """Answer requests whose Host header is this `NAME:PORT`, as through a forwarded port or a proxy.
+
+        Without it, only 127.0.0.1, localhost and [::1] with the emulator's own port are answered, the others
+        with 403. ValueError for anything but a name or address, with a port if there is one.
+        """
+        self._hosts.allow(host)
 
     def _require_line(self, fault: Fault) -> None:
         if fault.view is not None and fault.view.line is not None:

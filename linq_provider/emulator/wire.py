@@ -9,10 +9,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socketserver import TCPServer
 from typing import Any
 
-from linq_provider.emulator.api import PHRASES, Answer, Request
+from linq_provider.emulator.api import PHRASES, Answer, ApiError, Request
 from linq_provider.emulator.faults import NO_FAULT
-from linq_provider.emulator.page import Page, Visit
+from linq_provider.emulator.page import Page
 from linq_provider.emulator.service import Reply, Service
+from linq_provider.emulator.visit import Hosts, Visit, refusal
 
 HOST = "127.0.0.1"
 # Closing a socket with this option sends RST instead of FIN.
@@ -32,15 +33,17 @@ class Server(ThreadingHTTPServer):
     # The default of 5 drops connections of a fleet that starts with many at once.
     request_queue_size = 1024
 
-    def __init__(self, service: Service, page: Page, *, port: int) -> None:
+    def __init__(self, service: Service, page: Page, hosts: Hosts, *, port: int) -> None:
         self.service = service
         self.page = page
+        self.hosts = hosts
         self.stopping: threading.Event = threading.Event()
         self.accepted_connections: int = 0
         self._open: set[socket.socket] = set()
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self.serve_forever, args=(_POLL_SECONDS,), daemon=True)
         super().__init__((HOST, port), Handler)
+        hosts.port = self.port
 
     @property
     def port(self) -> int:
@@ -105,8 +108,11 @@ class Handler(BaseHTTPRequestHandler):
             return
         visit = Visit.of(self.command, self.path, self.headers)
         if self.server.page.takes(visit):
-            answer = self.server.page.respond(visit, port=self.server.port, body=self._read_body())
+            answer = self.server.page.respond(visit, body=self._read_body())
             self._put_answer(Reply(answer, NO_FAULT), *_encode(answer, with_body=self.command != "HEAD"))
+            return
+        if error := refusal(visit, self.server.hosts):
+            self._refuse(error)
             return
         request = Request(self.command, self.path, self.headers.get("Authorization"))
         if self._closes_on_reuse:
@@ -124,6 +130,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return b""
         return self.rfile.read(int(length))
+
+    def _refuse(self, error: ApiError) -> None:
+        self.close_connection = True
+        answer = self.server.service.api.error(error)
+        self._put_answer(Reply(answer, NO_FAULT), *_encode(answer, with_body=self.command != "HEAD"))
 
     def _put(self, reply: Reply) -> None:
         fault, stopping = reply.fault, self.server.stopping

@@ -194,7 +194,9 @@ def test_a_query_does_not_change_the_route(caller: Caller) -> None:
 def test_head_has_no_body(emulator: Emulator) -> None:
     """A HEAD is answered by headers only: what follows them is the answer to the next request."""
     with socket.create_connection(("127.0.0.1", _port(emulator)), timeout=5) as connection:
-        connection.sendall(b"HEAD / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        host = f"Host: 127.0.0.1:{_port(emulator)}\r\n".encode()
+        for method, last in ((b"HEAD", b""), (b"GET", b"Connection: close\r\n")):
+            connection.sendall(b"%s %s HTTP/1.1\r\n%s%s\r\n" % (method, LIST.encode(), host, last))
         answers = b"".join(iter(lambda: connection.recv(65536), b""))
     _, first, second = answers.split(b"HTTP/1.1 401 ")
     assert first.endswith(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""The options of `linq-provider emulator` about its account."""
+"""The options of `linq-provider emulator` about its account and its addresses."""
 
 from __future__ import annotations
 
@@ -75,9 +75,17 @@ def test_the_seed_chooses_the_requests_that_fail() -> None:
     assert statuses("1") == statuses("1") != statuses("2")
 
 
+def test_another_address_is_allowed() -> None:
+    """`--allow-host` answers requests for that host, which are refused otherwise; it may be repeated."""
+    with running("--allow-host", "localhost:9000", "--allow-host", "Docker.internal:1") as (url, key):
+        hosts = ("localhost:9000", "docker.internal:1", "localhost:9001", None)
+        assert [listed(url, key, host=host)[0] for host in hosts] == [200, 200, 403, 200]
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (["--allow-host", "http://localhost:9000/"], "write NAME:PORT"),
         (["--seed", "one"], "one"),
         (["--fault", "list-lacks=nobody"], "the emulator has no line nobody."),
         (["--fault", "list-lag"], "is no fault"),

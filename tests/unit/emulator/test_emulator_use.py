@@ -56,10 +56,8 @@ def test_a_state_that_cannot_be_written_leaves_no_file_behind(tmp_path: Path) ->
 def test_a_body_of_unknown_length_ends_the_connection(framing: str) -> None:
     """A body that cannot be read is refused as no update, and nothing after it is taken for a request."""
     with Emulator() as emulator:
-        line = emulator.phone_numbers[0].id
-        put = (
-            f"PUT /api/partner/v3/phone_numbers/{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {emulator.api_key}"
-        )
+        line, at = emulator.phone_numbers[0].id, urlsplit(emulator.url).netloc
+        put = f"PUT /api/partner/v3/phone_numbers/{line} HTTP/1.1\r\nHost: {at}\r\nAuthorization: Bearer {emulator.api_key}"
         answer = talk(emulator, f"{put}\r\n{framing}\r\n\r\n0\r\n\r\n".encode())
         assert answer.startswith(b"HTTP/1.1 400 ")
         assert len(emulator.requests) == 1
