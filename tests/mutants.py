@@ -915,6 +915,13 @@ MUTANTS = [
         f"{EMULATOR}_access.py::test_another_website_is_refused",
     ),
     (
+        "the emulator's key is not empty",
+        "emulator/state.py",
+        """re.compile(r"[!-~]+")""",
+        """re.compile(r"[!-~]*")""",
+        f"{EMULATOR}_access.py::test_a_key_that_no_client_can_send_is_refused",
+    ),
+    (
         "a list lags by the emulator's clock",
         "emulator/history.py",
         "if change.at > at",

@@ -35,7 +35,8 @@ class Emulator:
         port: 0 takes a free one, which the emulator keeps when it is stopped and started again.
         state: a JSON file that holds lines and tokens: read if it exists (`numbers` is then
             ignored), replaced after each change.
-        api_key: the token that sees every line; by default one derived from `seed`.
+        api_key: the token that sees every line; by default one derived from `seed`. Only it and
+            tokens from `create_token` are accepted; any other is answered with 401.
         delay: seconds before each answer; the request is carried out before them.
         rate_limit: requests per second, also all at once; more are answered with 429/1007.
         seed: another seed is another account, with other numbers, ids and default API key. It also
@@ -44,7 +45,8 @@ class Emulator:
             a test that sets it need not sleep.
 
     Raises:
-        ValueError: a state file that no emulator wrote, or two lines with one id or number.
+        ValueError: a state file that no emulator wrote, two lines with one id or number, or a key
+            that is not visible ASCII.
         OSError: from `start()`, when the port is taken.
 
     """
@@ -107,7 +109,7 @@ class Emulator:
 
     @property
     def api_key(self) -> str:
-        """The token that sees every line."""
+        """The token that sees every line; none but it and those of `create_token` are accepted."""
         return self._account.api_key
 
     @property

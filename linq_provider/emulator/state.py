@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import tempfile
 import threading
@@ -16,6 +17,8 @@ from linq_provider.emulator.history import History, Lines, replaced
 from linq_provider.emulator.numbers import NAMESPACE, EmulatedNumber, already_there, build_numbers
 
 Clock = Callable[[], float]
+# Other characters cannot be sent in an Authorization header, or would end the key there.
+_API_KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Account:
     """Lines and tokens; safe to use from several threads.
 
     Every change puts a new dict in place of the old one, so a reader needs no lock. With `path`,
-    that file is replaced after each change. Raises ValueError for two lines with one id.
+    that file is replaced after each change. Raises ValueError for two lines with one id, and for
+    an API key that no client could send.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class Account:
         path: Path | None = None,
         clock: Clock = time.monotonic,
     ) -> None:
+        if not _API_KEY.fullmatch(api_key):
+            raise ValueError("an API key of the emulator is one or more visible ASCII characters, without spaces")
         self._lock = threading.RLock()
         self._path = path
         self._clock = clock

@@ -160,3 +160,21 @@ def test_what_is_no_host_cannot_be_allowed(emulator: Emulator, host: str) -> Non
     """A URL, a pattern or anything else that no Host header holds is refused, with an example."""
     with pytest.raises(ValueError, match=r"is no host: write NAME:PORT, such as localhost:9000"):
         emulator.allow_host(host)
+
+
+@pytest.mark.parametrize("key", ["", " ", "two words", "schlüssel", "line\nbreak", "tab\t"])
+def test_a_key_that_no_client_can_send_is_refused(key: str) -> None:
+    """An API key is visible ASCII, so that an empty header, or a part of a key, never opens the account."""
+    with pytest.raises(ValueError, match="visible ASCII characters"):
+        Emulator(api_key=key)
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+def test_a_made_up_key_is_accepted_once_it_is_given(scheme: str) -> None:
+    """The key that the emulator is given opens the account; its default key then does not."""
+    with Emulator(api_key="made-up") as emulator:
+        for key, status in (("made-up", 200), (Emulator().api_key, 401), ("another", 401)):
+            connection = http.client.HTTPConnection("127.0.0.1", port(emulator), timeout=5)
+            connection.request("GET", LIST, headers={"Authorization": f"{scheme} {key}"})
+            assert connection.getresponse().status == status
+            connection.close()
