@@ -18,8 +18,9 @@ from urllib.parse import parse_qs
 
 from linq_provider.emulator.api import BASE_PATH, LIST_PATH, PHRASES, Answer, is_update, to_json
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.log import RecordedRequest
 from linq_provider.emulator.numbers import EmulatedNumber
-from linq_provider.emulator.service import RecordedRequest, Service
+from linq_provider.emulator.service import Service
 from linq_provider.emulator.state import Account
 from linq_provider.emulator.visit import Hosts, Visit
 

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from linq_provider.emulator.api import BASE_PATH, Api
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.incoming import Limits
+from linq_provider.emulator.log import RecordedRequest
 from linq_provider.emulator.numbers import EmulatedNumber, default_id
 from linq_provider.emulator.page import Page
-from linq_provider.emulator.service import FaultScript, RateLimit, RecordedRequest, Service
+from linq_provider.emulator.service import FaultScript, RateLimit, Service
 from linq_provider.emulator.state import Clock, open_account
 from linq_provider.emulator.visit import Hosts
 from linq_provider.emulator.wire import HOST, Server
@@ -86,7 +88,7 @@ class Emulator:
         """Listen and serve; may be called again after `stop()`."""
         if self._server is not None:
             raise RuntimeError("the emulator already runs")
-        self._server = Server(self._service, self._page, self._hosts, port=self._port)
+        self._server = Server(self._service, self._page, self._hosts, port=self._port, limits=Limits())
         self._port = self._server.port
         self._server.start()
         return self
@@ -137,8 +139,11 @@ class Emulator:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests that arrived since the start or `clear_requests()`, oldest first."""
-        return list(self._service.log)
+        """The requests that arrived since the start or `clear_requests()`, oldest first.
+
+        The newest 50,000 are kept, and fewer where paths and bodies are more than 10 MB; older ones are dropped.
+        """
+        return self._service.log.kept()
 
     def clear_requests(self) -> None:
         """Drop the requests that arrived so far."""

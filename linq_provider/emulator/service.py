@@ -3,61 +3,17 @@
 import math
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from email.utils import formatdate
 from functools import lru_cache
 from random import Random
-from typing import Any
 
 from linq_provider.emulator.api import RATE_LIMITED, Answer, Api, ApiError, Request
 from linq_provider.emulator.faults import NO_FAULT, Fault
+from linq_provider.emulator.incoming import RequestRefused
+from linq_provider.emulator.log import RECENT_REQUESTS, RecordedRequest, RequestLog
 from linq_provider.emulator.state import Clock
-
-# What a page to watch shows; all of them, for tests to count, are in `Service.log`.
-RECENT_REQUESTS = 200
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """One request that arrived; the bearer token itself is never kept, only its label.
-
-    `path` is as sent. `body` is the JSON value, or the text of a body that is not JSON, or None.
-    `status` is None when no complete answer was sent. `at` is `time.monotonic()` on arrival.
-    """
-
-    method: str
-    path: str
-    body: Any
-    status: int | None
-    token_label: str | None
-    at: float
-
-
-class RecentRequests:
-    """The last requests, numbered from 1 in the order of their arrival; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: deque[RecordedRequest] = deque(maxlen=RECENT_REQUESTS)
-        self._count = 0
-
-    def add(self, request: RecordedRequest) -> None:
-        """Keep one more, and forget the oldest where there are too many."""
-        with self._lock:
-            self._kept.append(request)
-            self._count += 1
-
-    def clear(self) -> None:
-        """Forget all of them; the numbers go on."""
-        with self._lock:
-            self._kept.clear()
-
-    def numbered(self) -> tuple[int, list[RecordedRequest]]:
-        """The number of the first one that is kept, or of the next one to come; and those kept, oldest first."""
-        with self._lock:
-            return self._count - len(self._kept) + 1, list(self._kept)
 
 
 @dataclass(frozen=True)
@@ -196,8 +152,8 @@ class Service:
     delay: float = 0.0
     clock: Clock = time.monotonic
     wall_clock: Clock = time.time
-    log: list[RecordedRequest] = field(default_factory=list)
-    recent: RecentRequests = field(default_factory=RecentRequests)
+    log: RequestLog = field(default_factory=RequestLog)
+    recent: RequestLog = field(default_factory=lambda: RequestLog(requests=RECENT_REQUESTS))
 
     def take(self, request: Request, *, read_body: Callable[[], bytes]) -> Reply:
         """The reply to a request whose body is still to be read; the request is logged here."""
@@ -206,7 +162,10 @@ class Service:
         fault = self.faults.next(request.method, request.path)
         if fault.wire == "reset-unread":
             return self._logged(request, Reply(None, fault), at=at)
-        request = replace(request, body=read_body())
+        try:
+            request = replace(request, body=read_body())
+        except RequestRefused as refused:
+            return self._logged(request, Reply(self.api.error(refused.error), NO_FAULT), at=at)
         answer = self._throttled(excess) if excess and fault is NO_FAULT else self._answer(request, fault)
         return self._logged(request, Reply(answer, fault), at=at)
 
@@ -239,8 +198,8 @@ class Service:
         status = reply.answer.status if complete and reply.answer else None
         label = token.label if token else None
         record = RecordedRequest(request.method, request.path, request.parsed_body, status, label, at)
-        self.log.append(record)
-        self.recent.add(record)
+        for log in (self.log, self.recent):
+            log.add(record, size=len(request.path) + len(request.body))
         return reply
 
 
