@@ -262,20 +262,25 @@ class ForwardingLifecycle:
 
     def _hand_over(self, olds: Outputs, owner: Owner) -> None:
         """Leave a line to the resource that declares it, with the number that is declared."""
-        name = f"Line {olds.phone_number_id} ({olds.phone_number})"
         if owner.lost:
             raise RefusedError(
-                f"{name} is declared by another resource of this program, which failed in this run. Its forwarding was"
-                " left as it is, and the old resource stays in the state.",
+                f"Line {olds.phone_number_id} ({olds.phone_number}) is declared by another resource of this program,"
+                " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
                 next_step="Fix that resource, then run `pulumi up` again.",
             )
         self._declarations.change(olds.phone_number_id, olds.applied)
         line = self._account.find(olds.phone_number_id)
         if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds):
             self._account.set_forwarding_number(line, str(owner.number))
-            self._notify(f"{name} now forwards as another resource of this program declares.")
+            self._notify(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards as another resource of this program"
+                " declares."
+            )
         else:
-            self._notify(f"{name} keeps its forwarding: another resource of this program declares it.")
+            self._notify(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: another resource of this"
+                " program declares it."
+            )
 
     def _is_ours(self, line: PhoneNumber, olds: Outputs) -> bool:
         return line.forwarding_number in ("", olds.applied) or self._account.wrote(line)
