@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import tempfile
+import weakref
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,11 +27,18 @@ class RunLog:
     from an earlier run, and is begun anew.
 
     Raises:
-        ConfigurationError: the folder of these files is not private to this user.
+        ConfigurationError: the folder of these files cannot be used, or is not private to this user.
     """
 
     def __init__(self, engine_address: str) -> None:
-        self._file = _joined(_folder() / re.sub(r"[^\w.-]", "_", engine_address))
+        try:
+            self._file = _joined(_folder() / re.sub(r"[^\w.-]", "_", engine_address))
+        except OSError as error:
+            raise ConfigurationError(
+                f"A run cannot keep its notes in {tempfile.gettempdir()}: {error.strerror}.",
+                next_step="Set TMPDIR to a folder that this user can write.",
+            ) from None
+        self._close = weakref.finalize(self, os.close, self._file)  # a service may run many programs
         self._offset = 0
         self._rest = b""
 
@@ -52,7 +60,7 @@ class RunLog:
 
     def close(self) -> None:
         """Leave the run."""
-        os.close(self._file)
+        self._close()
 
 
 def _joined(path: Path) -> int:

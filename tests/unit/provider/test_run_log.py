@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import subprocess
@@ -94,6 +95,15 @@ def test_a_file_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -> 
     folder.mkdir(mode=0o700)
     (tmp_path / "precious").write_text("kept")
     (folder / "127.0.0.1_1234").symlink_to(tmp_path / "precious")
-    with pytest.raises(OSError, match="symbolic"):
+    with pytest.raises(ConfigurationError, match="set TMPDIR|Set TMPDIR"):
         RunLog(ADDRESS)
     assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_run_that_nobody_holds_any_more_is_closed() -> None:
+    """A service that runs many programs does not run out of files."""
+    before = len(os.listdir("/dev/fd"))
+    for n in range(10):
+        RunLog(f"127.0.0.1:{n}").append(["a"])
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
