@@ -27,7 +27,7 @@ def test_row_11_a_call_ends_at_the_timeout_whatever_the_server_does(
 ) -> None:
     """No byte, no body, one byte at a time, too late: retries, look and all, the call ends in time."""
     own_emulator.fail(fault, times=None)
-    client = client_of(own_emulator, timeout=0.25)
+    client = client_of(own_emulator, timeout=0.1)
     started = time.monotonic()
     with pytest.raises(APIConnectionTimeoutError):
         client.list_phone_numbers() if method == "GET" else client.set_forwarding_number(LINE, NEW)
