@@ -195,7 +195,12 @@ class Account:
     def names(self, identity: str) -> tuple[str, ...]:
         """Every name of a line, as far as is known; the given one first."""
         line = self.known(identity)
-        return (identity, line.id, line.phone_number) if line else (identity,)
+        return (identity, *self.names_of(line)) if line else (identity,)
+
+    def names_of(self, line: PhoneNumber) -> tuple[str, ...]:
+        """The id and the number of a line; only the id where the number belongs to a second line, too."""
+        is_shared = self._snapshot is not None and len(self._snapshot.lines(line.phone_number)) > 1
+        return (line.id,) if is_shared else (line.id, line.phone_number)
 
     def wrote(self, line: PhoneNumber) -> bool:
         """Whether the line forwards to what this process wrote last."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from linq_provider.core.account import Account
+from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import refuse_many_clears
@@ -204,7 +204,12 @@ class FleetLifecycle:
         return single.update(Outputs(now.id, now.phone_number, recorded, inputs.declared_by), inputs)
 
     def _clear(self, single: ForwardingLifecycle, olds: Fleet, line: str) -> None:
-        now = self._account.confirmed(line, lambda found: found is not None)
+        try:
+            now = self._account.confirmed(line, lambda found: found is not None)
+        except NoLinesError:
+            if not is_uuid(line):
+                raise
+            now = None
         if now is None and not is_uuid(line):
             self._notify(
                 f"This key does not see {line} any more, so there was nothing to clear. If it still exists under"

@@ -43,11 +43,12 @@ def foreign_number(line: PhoneNumber) -> RefusedError:
     )
 
 
-def moved(line: PhoneNumber) -> RefusedError:
-    """The error for a phone number that has become another line at Linq."""
+def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
+    """The error for a phone number that has become another line at Linq; a refresh can follow a number, but no id."""
+    by_number = declared_by == "phone_number"
     return RefusedError(
         f"{line.phone_number} is now line {line.id}, and the line that the state records is gone.",
-        next_step="Run `pulumi up --refresh`.",
+        next_step="Run `pulumi up --refresh`." if by_number else f'Declare phone_number_id="{line.id}".',
     )
 
 
@@ -60,7 +61,8 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
         RefusedError: both names are declared in this run.
     """
     line = account.known(identity)
-    if line and declarations.declares(line.id) and declarations.declares(line.phone_number):
+    names = account.names_of(line) if line else ()
+    if line and len(names) > 1 and all(declarations.declares(name) for name in names):
         raise RefusedError(
             f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
             " phone_number_id.",

@@ -92,7 +92,9 @@ class ForwardingLifecycle:
         refuse_loop(self._account, self._declarations, identity, number)
 
     def diff(self, olds: Outputs, news: Inputs) -> Diff:
-        """Another line replaces the resource, another number updates it. No request.
+        """Another line replaces the resource, another number updates it.
+
+        No request, unless the last list shows the number as another line.
 
         Raises:
             RefusedError: the number is known to be another line by now.
@@ -101,9 +103,8 @@ class ForwardingLifecycle:
             return Diff(False)
         if news.identity != getattr(olds, news.declared_by):
             return Diff(True, (news.declared_by,))
-        now = self._account.known(olds.phone_number)
-        if news.phone_number and now and now.id != olds.phone_number_id:
-            raise moved(now)
+        if news.phone_number:
+            self._refuse_moved(olds)
         cleared = self._declarations.cleared(olds.phone_number_id, olds.phone_number)
         changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked, or it is an old self that is compared: that must not hold its line.
@@ -182,6 +183,17 @@ class ForwardingLifecycle:
             else:
                 self._hand_over(olds, owner)
 
+    def _refuse_moved(self, olds: Outputs) -> None:
+        def is_recorded(now: PhoneNumber | None) -> bool:
+            return now is not None and now.id == olds.phone_number_id
+
+        now = self._account.known(olds.phone_number)
+        if now is None or is_recorded(now):
+            return
+        now = self._account.confirmed(olds.phone_number, is_recorded)
+        if now is not None and not is_recorded(now):
+            raise moved(now, declared_by="phone_number")
+
     def _compare(self, olds: Inputs, news: Inputs, identity: str, number: str) -> None:
         """Refuse at preview what create and update would refuse."""
         line = self._account.find(identity)
@@ -204,11 +216,11 @@ class ForwardingLifecycle:
         if now is not None:
             return now
         other = self._account.find(line.phone_number)
-        raise moved(other) if other else self._account.not_seen()
+        raise moved(other, declared_by=news.declared_by) if other else self._account.not_seen()
 
     def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
-        with self._declarations.claim(line.id, line.phone_number, declared_as=_text(news.identity)):
+        with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
             line = self._account.find(line.id) or line  # it may have been cleared until now
             if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
                 recorded = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from lifecycles import NUMBERS, World
+from lifecycles import NUMBERS, Clock, World
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -16,9 +16,10 @@ from linq_provider.emulator import Emulator
 @pytest.fixture
 def world() -> Iterator[World]:
     """Sales, support and night, none forwarded."""
-    with Emulator([{"id": id_, "phone_number": number} for id_, number in NUMBERS.items()]) as emulator:
+    clock = Clock()
+    with Emulator([{"id": id_, "phone_number": number} for id_, number in NUMBERS.items()], clock=clock) as emulator:
         client = LinqClient(Settings(emulator.api_key, "test", base_url=emulator.url, timeout=10, max_retries=0))
-        yield World(emulator, client)
+        yield World(emulator, client, clock)
         client.close()
 
 

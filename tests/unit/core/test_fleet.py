@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
+from lifecycles import Clock
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -40,8 +41,8 @@ class World:
 
     emulator: Emulator
     client: LinqClient
+    clock: Clock
     said: list[str] = field(default_factory=list)
-    now: float = 1000.0
 
     @property
     def lines(self) -> Sequence[EmulatedNumber]:
@@ -59,17 +60,13 @@ class World:
         return numbers
 
     def process(self, *, live_check: bool = True) -> Process:
-        account, declarations = Account(self.client, clock=lambda: self.now, sleep=self.sleep), Declarations()
+        account, declarations = Account(self.client, clock=self.clock, sleep=self.clock.sleep), Declarations()
         notify = self.said.append
         run = partial(run_concurrently, limit=4, notify=notify, retries=lambda: 0)
         return Process(
             FleetLifecycle(account, declarations, live_check=live_check, run=run, notify=notify),
             ForwardingLifecycle(account, declarations, live_check=live_check, notify=notify),
         )
-
-    def sleep(self, seconds: float) -> None:
-        """Time that passes at once."""
-        self.now += seconds
 
     def writes(self) -> dict[str, str]:
         """What was sent to be written: the number of each line; a line that was written twice fails."""
@@ -94,9 +91,10 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     """A hundred lines, none forwarded; no retries."""
-    with Emulator(numbers=100) as emulator:
+    clock = Clock()
+    with Emulator(numbers=100, clock=clock) as emulator:
         client = LinqClient(Settings(emulator.api_key, "test", base_url=emulator.url, timeout=10, max_retries=0))
-        yield World(emulator, client)
+        yield World(emulator, client, clock)
         client.close()
 
 
@@ -711,3 +709,83 @@ def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:
     world.emulator.clear_faults()
     assert world.live(2) == ["", ""]
     assert any("is not there any more" in said for said in world.said)
+
+
+# A list that lags behind, or lacks a line once
+
+
+def test_a_fleet_destroyed_right_after_up_with_a_list_that_lags(world: World) -> None:
+    """Lines that the list still shows as they were before `up` are cleared."""
+    lines = world.numbers(3)
+    world.emulator.fail(Fault.list_lag(3), times=None)
+    world.process().fleet.create(everyone(lines))
+    assert world.live(3) == [OFFICE] * 3
+    world.process().fleet.delete(everyone(lines))
+    assert world.live(3) == [""] * 3
+
+
+def test_two_changes_of_a_fleet_in_a_row_with_a_list_that_lags(world: World) -> None:
+    """To another number and back, seconds apart: each is written, and neither is refused as changed by hand."""
+    lines = world.numbers(3)
+    world.emulator.fail(Fault.list_lag(3), times=None)
+    world.process().fleet.create(everyone(lines))
+    world.clock.now += 1
+    assert problems(world.process().fleet, everyone(lines, DESK), everyone(lines)) == []
+    world.process().fleet.update(everyone(lines), everyone(lines, DESK))
+    assert world.live(3) == [DESK] * 3
+    world.process().fleet.update(everyone(lines, DESK), everyone(lines))
+    assert world.live(3) == [OFFICE] * 3
+
+
+def test_a_fleet_keeps_a_line_that_one_list_lacks(world: World) -> None:
+    """Refresh, update and delete ask again for a line that is missing once."""
+    lines = world.forwarded(3)
+    for fleet_verb in (
+        lambda: world.process().fleet.read(everyone(lines)),
+        lambda: world.process().fleet.update(everyone(lines), everyone(lines, DESK)),
+        lambda: world.process().fleet.delete(everyone(lines, DESK)),
+    ):
+        world.emulator.fail(Fault.list_lacks(lines[1]))
+        fleet_verb()
+    assert world.said == []
+    assert world.live(3) == [""] * 3
+
+
+def test_a_hundred_surprises_of_a_fleet_cost_two_more_lists(world: World) -> None:
+    """All lines were changed by hand: one refresh shows it with three lists."""
+    lines = world.numbers(100)
+    read = world.process().fleet.read(everyone(lines))
+    assert set((read.forwardings or {}).values()) == {""}
+    assert [request.method for request in world.emulator.requests] == ["GET"] * 3
+
+
+def test_an_account_without_lines_can_be_destroyed_where_the_fleet_names_ids(world: World) -> None:
+    """The list is empty: the clear of each line is sent all the same, and 404 is done."""
+    lines = world.forwarded(2)
+    ids = [world.id(line) for line in lines]
+    world.emulator.fail(Fault.empty_list(), times=None)
+    world.emulator.remove_number(ids[1])
+    world.process().fleet.delete(everyone(ids))
+    assert world.live(1) == [""]
+    assert sorted(request.method for request in world.emulator.requests) == ["GET", "GET", "PUT", "PUT"]
+    assert [ids[1] in said for said in world.said] == [True]
+
+
+def test_an_empty_list_clears_no_fleet_that_names_numbers(world: World) -> None:
+    """Without an id nothing can be cleared, so the lines stay in the state, and the error says why."""
+    lines = world.forwarded(1)
+    world.emulator.fail(Fault.empty_list(), times=None)
+    with pytest.raises(FleetError, match="sees no lines at all"):
+        world.process().fleet.delete(everyone(lines))
+    assert world.writes() == {}
+
+
+def test_a_number_of_a_fleet_that_belongs_to_two_lines(world: World) -> None:
+    """It is refused with both ids named, and either id can be declared instead."""
+    (line,) = world.forwarded(1)
+    first, second = world.id(line), world.emulator.add_second_id(line).id
+    (problem,) = problems(world.process().fleet, everyone([line], DESK), everyone([line]))
+    assert f"belongs to 2 lines at Linq: {', '.join(sorted([first, second]))}" in problem
+    assert "Declare the line by phone_number_id." in problem
+    world.process().fleet.create(everyone([first, second]))
+    assert [world.emulator.forwarding(each) for each in (first, second)] == [OFFICE, OFFICE]

@@ -20,22 +20,44 @@ UNKNOWN = Unknown.UNKNOWN
 NEW = Inputs()
 
 
+class Clock:
+    """Monotonic seconds that pass only when a test, or who sleeps by this clock, says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let so many seconds pass at once."""
+        self.now += seconds
+
+
 @dataclass
 class World:
-    """An account of three lines, and what the user was told. Each `process()` is a provider process."""
+    """An account of three lines, and what the user was told. Each `process()` is a provider process.
+
+    `clock` is the server's, too, so that a list can lag behind.
+    """
 
     emulator: Emulator
     client: LinqClient
+    clock: Clock
     said: list[str] = field(default_factory=list)
-    now: float = 1000.0
+
+    @property
+    def now(self) -> float:
+        """The seconds of the clock."""
+        return self.clock.now
+
+    @now.setter
+    def now(self, seconds: float) -> None:
+        self.clock.now = seconds
 
     def process(self, *, live_check: bool = True) -> ForwardingLifecycle:
-        account = Account(self.client, clock=lambda: self.now, sleep=self.sleep)
+        account = Account(self.client, clock=self.clock, sleep=self.clock.sleep)
         return ForwardingLifecycle(account, Declarations(), live_check=live_check, notify=self.said.append)
-
-    def sleep(self, seconds: float) -> None:
-        """Time that passes at once."""
-        self.now += seconds
 
     def writes(self) -> list[tuple[str, str]]:
         """What was sent to be written: (id, number)."""
