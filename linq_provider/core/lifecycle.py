@@ -122,7 +122,7 @@ class ForwardingLifecycle:
             RefusedError: another resource holds the line, or somebody else points it elsewhere.
             LinqError: see `linq_provider.errors`.
         """
-        with self._failing(news):
+        with self._failing(_text(news.identity)):
             line = self._account.require(_text(news.identity))
             recorded = self._declarations.recorded(line.id, line.phone_number)
             if recorded is not None:
@@ -136,7 +136,7 @@ class ForwardingLifecycle:
             RefusedError: another resource took the line in this run, or it was changed outside Pulumi.
             LinqError: see `linq_provider.errors`.
         """
-        with self._failing(news):
+        with self._failing(_text(news.identity)):
             recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
             line = self._confirmed(recorded, news, olds.forwarding_number)
             return self._write(line, news, recorded=olds.forwarding_number)
@@ -177,7 +177,7 @@ class ForwardingLifecycle:
             RefusedError: the line forwards to a number that this stack did not set, or its new owner failed.
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
-        with self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as owner:
+        with self._failing(), self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as owner:
             if owner is None:
                 self._clear(olds)
             else:
@@ -303,12 +303,15 @@ class ForwardingLifecycle:
         return bool(news.overwrite) or self._on_conflict == OVERWRITE
 
     @contextmanager
-    def _failing(self, news: Inputs) -> Iterator[None]:
-        """Remember that a resource failed: who gives its line up in this run has to keep it."""
+    def _failing(self, *names: str) -> Iterator[None]:
+        """Remember that a resource failed: who gives its line up in this run has to keep it.
+
+        A delete that failed may have ended a replacement before its create, of which nothing else is heard.
+        """
         try:
             yield
         except Exception:
-            self._declarations.fail(_text(news.identity))
+            self._declarations.fail(*names)
             raise
 
 

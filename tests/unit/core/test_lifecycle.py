@@ -400,6 +400,18 @@ def test_delete_after_the_new_create_failed(lifecycle: ForwardingLifecycle, worl
     assert world.emulator.forwarding(SALES) == OFFICE
 
 
+def test_delete_after_another_delete_failed(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """Where a failed delete ended a replacement before its create, the line that was to be taken keeps its old owner."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    world.emulator.set_forwarding(SUPPORT, ELSEWHERE)
+    lifecycle.check(NEW, declared(OFFICE))
+    with pytest.raises(RefusedError, match="Nothing was cleared"):
+        lifecycle.delete(recorded(DESK, line=SUPPORT))
+    with pytest.raises(RefusedError, match="which failed in this run"):
+        lifecycle.delete(recorded(OFFICE))
+    assert world.emulator.forwarding(SALES) == OFFICE
+
+
 def test_delete_of_a_line_that_is_not_there(lifecycle: ForwardingLifecycle, world: World) -> None:
     """404 is done, with one info line."""
     world.emulator.remove_number(SALES)
