@@ -6,6 +6,7 @@ Run by `make mutants`; see tools/mutants.py.
 from __future__ import annotations
 
 ENGINE = "tests/engine/"
+ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
@@ -18,6 +19,7 @@ E164 = "tests/unit/core/test_e164.py::"
 EMULATOR = "tests/unit/emulator/test_emulator"
 ERRORS = "tests/unit/test_errors.py::"
 FLEET = "tests/unit/core/test_fleet.py::"
+LAG = "tests/unit/core/test_lifecycle_lag.py::"
 TRANSPORT = "tests/unit/api/test_transport.py::"
 TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
 TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
