@@ -737,7 +737,7 @@ MUTANTS = [
     (
         "the recorded number counts under another name too",
         "core/account.py",
-        "return (identity, line.id, line.phone_number) if line else (identity,)",
+        "return (identity, *self.names_of(line)) if line else (identity,)",
         "return (identity,)",
         f"{FLEET}test_another_name_for_a_recorded_line_is_no_new_line",
     ),
