@@ -25,6 +25,14 @@ TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
 TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
 
 MUTANTS = [
+    # The key of the environment.
+    (
+        "a key of the environment does not go where only a stack says",
+        "config.py",
+        'if api_key_source in ENVIRONMENT_KEYS and base_url_source == "linq:baseUrl":',
+        "if False:",
+        "tests/unit/test_environment_key.py::test_an_environment_key_is_not_sent_where_the_configuration_says",
+    ),
     # The rows of docs/reliability.md that unit tests prove.
     (
         "row 01: Retry-After is waited for",
