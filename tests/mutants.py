@@ -304,11 +304,8 @@ MUTANTS = [
     (
         "row 15: a list with a malformed line is malformed",
         "api/answers.py",
-        "if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):\n"
-        '        raise invalid_answer(request, "no list of phone_numbers")\n'
-        "    lines = [phone_number_from(row, request) for row in rows]",
-        'if not isinstance(rows, list):\n        raise invalid_answer(request, "no list of phone_numbers")\n'
-        '    lines = [phone_number_from(row, request) for row in rows if isinstance(row, dict) and row.get("id")]',
+        'lines = [phone_number_from({"forwarding_number": None, **row}, request) for row in rows]',
+        'lines = [phone_number_from({"forwarding_number": None, **row}, request) for row in rows if row.get("id")]',
         f"{ANSWERS}test_row_15_a_line_of_another_shape_is_an_error",
     ),
     (
@@ -1123,8 +1120,8 @@ MUTANTS = [
     (
         "row 07: one line twice is no list",
         "api/answers.py",
-        "    if len({line.id for line in lines}) < len(set(lines)):\n",
-        "    if False:\n",
+        "        if count > 1:\n",
+        "        if False:\n",
         f"{CLIENT_ANSWERS}test_row_07_one_line_twice_is_no_list",
     ),
     (
@@ -1427,5 +1424,33 @@ MUTANTS = [
         "            if not is_uuid(line):\n                raise\n",
         "",
         f"{FLEET}test_an_empty_list_clears_no_fleet_that_names_numbers",
+    ),
+    (
+        "an id is a UUID",
+        "api/answers.py",
+        "    if not is_uuid(identity):\n",
+        "    if False:\n",
+        f"{HOSTILE}test_an_id_that_is_no_uuid_makes_the_answer_malformed",
+    ),
+    (
+        "a number holds nothing that could write beyond its place",
+        "api/answers.py",
+        "        if not _is_harmless(text):\n",
+        "        if False:\n",
+        f"{HOSTILE}test_a_number_that_could_write_beyond_its_place_makes_the_answer_malformed",
+    ),
+    (
+        "a list in which no row has a forwarding_number is malformed",
+        "api/answers.py",
+        'if rows and not any("forwarding_number" in row for row in rows):',
+        "if False:",
+        f"{HOSTILE}test_a_list_in_which_no_row_has_forwarding_number_is_malformed",
+    ),
+    (
+        "what a server wrote has no backtick",
+        "api/answers.py",
+        """.replace("`", "'")""",
+        "",
+        f"{HOSTILE}test_what_an_error_says_stays_in_its_place",
     ),
 ]

@@ -1,7 +1,10 @@
 """Does a string name a line: a phone number in E.164 format, or a phone_number_id."""
 
 import re
-from uuid import UUID
+
+from linq_provider.phone_number import is_uuid
+
+__all__ = ["e164_problem", "is_uuid", "line_problem"]
 
 # ITU-T E.164: a plus sign, then 2 to 15 digits, the first of them not 0. `fullmatch` and ASCII, because
 # `match` with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
@@ -19,14 +22,6 @@ def e164_problem(text: str) -> str | None:
     if re.fullmatch(r"[1-9]\d{1,14}", text, re.ASCII):
         return "is not in E.164 format: put '+' before the country code"
     return "is not in E.164 format: '+', country code and number, 2 to 15 digits in all, like +12025551234"
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in its usual form, in capitals or lower case."""
-    try:
-        return text.isascii() and str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def line_problem(text: str) -> str | None:
