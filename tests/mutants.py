@@ -51,7 +51,7 @@ MUTANTS = [
     (
         "row 02: an HTTP date is read",
         "api/answers.py",
-        "            seconds = _until(value)\n",
+        '            seconds = _until(value, headers.get("date"))\n',
         "            seconds = None\n",
         f"{CLIENT_RETRIES}test_row_02_a_date_is_waited_for",
     ),
@@ -65,8 +65,8 @@ MUTANTS = [
     (
         "row 02: a date in the past makes nobody wait",
         "api/answers.py",
-        "return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())",
-        "return abs((moment - datetime.now(timezone.utc)).total_seconds())",
+        "return max(0.0, (moment - now).total_seconds())",
+        "return abs((moment - now).total_seconds())",
         f"{CLIENT_RETRIES}test_row_02_a_date_in_the_past_is_backed_off",
     ),
     (
@@ -1452,5 +1452,26 @@ MUTANTS = [
         """.replace("`", "'")""",
         "",
         f"{HOSTILE}test_what_an_error_says_stays_in_its_place",
+    ),
+    (
+        "row 02: a date is compared with that of the answer",
+        "api/answers.py",
+        '_moment(answered_at or "") or ',
+        "",
+        f"{ANSWERS}test_row_02_a_date_is_compared_with_the_clock_of_the_server",
+    ),
+    (
+        "what stdout cannot encode is replaced",
+        "provider/host.py",
+        "except UnicodeEncodeError:",
+        "except ZeroDivisionError:",
+        "tests/unit/provider/test_print_info.py::test_any_text_can_be_printed_in_any_encoding",
+    ),
+    (
+        "a fleet's error names as many lines as fit",
+        "errors.py",
+        " if end <= left]",
+        "]",
+        f"{ERRORS}test_of_many_lines_as_many_as_fit_are_named",
     ),
 ]

@@ -144,7 +144,8 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
     """Seconds that the server asks to wait, or None.
 
     Read from `retry-after-ms`, else `Retry-After`, else `error.retry_after`, as Linq's own SDKs do.
-    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent.
+    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent. A date is compared with that of
+    the answer, where it has one.
     """
     milliseconds = _seconds(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -152,7 +153,7 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
     for value in (headers.get("retry-after"), from_body):
         seconds = _seconds(value)
         if seconds is None and isinstance(value, str):
-            seconds = _until(value)
+            seconds = _until(value, headers.get("date"))
         if seconds is not None:
             return seconds
     return None
@@ -170,11 +171,20 @@ def _seconds(value: object) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _until(http_date: str) -> float | None:
+def _until(http_date: str, answered_at: str | None) -> float | None:
+    """Seconds from the date of the answer, else from now: the server's clock and ours may differ by hours."""
+    moment = _moment(http_date)
+    if moment is None:
+        return None
+    now = _moment(answered_at or "") or datetime.now(timezone.utc)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(http_date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(http_date)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+        # In UTC, so that a date beyond the end of the calendar fails here and not where it is compared.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 

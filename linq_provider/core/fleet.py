@@ -17,7 +17,7 @@ from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
 from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate, validate_fleet, validate_lines
-from linq_provider.errors import FleetError, LinqError, RefusedError
+from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
 SHOWN_LINES = 10  # how many lines one message names
@@ -297,5 +297,4 @@ def _is_recorded(recorded: object, line: PhoneNumber | None) -> bool:
 
 def _listed(lines: list[str]) -> str:
     """A few of the lines, and how many more there are."""
-    more = f" and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
-    return ", ".join(sorted(lines)[:SHOWN_LINES]) + more
+    return listed(sorted(lines))

@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 
 from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
@@ -32,8 +33,18 @@ def engine_address() -> str | None:
 
 
 def print_info(text: str) -> None:
-    """Tell the user something that is no error: what this process prints appears as an info line on the stack."""
-    print(f"linq: {plain(text, limit=MAX_MESSAGE)}", flush=True)  # noqa: T201
+    """Tell the user something that is no error: what this process prints appears as an info line on the stack.
+
+    Never raises: what the encoding of stdout lacks is replaced, and a stdout that is gone takes nothing.
+    """
+    line = f"linq: {plain(text, limit=MAX_MESSAGE)}"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        line = line.replace("…", "...").encode(encoding, "replace").decode(encoding)
+    with suppress(OSError, ValueError):
+        print(line, flush=True)  # noqa: T201
 
 
 class _PlainTraceback:

@@ -330,6 +330,30 @@ def test_row_01_seconds_are_read_exactly(seconds: float) -> None:
     assert retry_after({"retry-after": repr(seconds)}) == seconds
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Thu, 01 Jan 2099 00:00:00 GMT", 5.0),
+        ("Wed, 31 Dec 2098 23:00:00 GMT", 3605.0),
+        ("Thu, 01 Jan 2099 02:00:00 +0200", 5.0),
+        ("Thu, 01 Jan 2099 00:00:06 GMT", 0.0),
+    ],
+)
+def test_row_02_a_date_is_compared_with_the_clock_of_the_server(date: str, seconds: float) -> None:
+    """The answer's own Date tells what time the server thinks it is, however wrong its clock or ours."""
+    headers = {"retry-after": "Thu, 01 Jan 2099 00:00:05 GMT", "date": date}
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize("date", ["", "soon", "99", "Thu, 99 Jan 2099 00:00:00 GMT", "\ud800"])
+def test_row_02_a_date_of_the_answer_that_is_none_is_passed_over(date: str) -> None:
+    """Then our own clock has to do."""
+    moment = datetime.now(timezone.utc) + timedelta(seconds=30)
+    seconds = retry_after({"retry-after": format_datetime(moment, usegmt=True), "date": date})
+    assert seconds is not None
+    assert 25 < seconds <= 30
+
+
 def test_row_02_an_http_date_is_the_time_until_then() -> None:
     """In the future: that long; in the past: no wait; in 2099: very long."""
 

@@ -42,6 +42,20 @@ def test_row_02_a_date_is_waited_for(client: LinqClient, emulator: Emulator, fak
     assert len(emulator.requests) == 2
 
 
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=1), timedelta(hours=-1)], ids=["ahead", "behind"])
+def test_row_02_a_server_whose_clock_is_wrong_is_waited_for(
+    client: LinqClient, emulator: Emulator, fake: FakeTime, wrong_by: timedelta
+) -> None:
+    """Three seconds by its own Date header are three seconds, an hour ahead of ours or behind it."""
+    now = datetime.now(timezone.utc) + wrong_by
+    dates = {"Date": format_datetime(now, usegmt=True)}
+    dates["Retry-After"] = format_datetime(now + timedelta(seconds=3), usegmt=True)
+    emulator.fail(Fault.error(429, headers=dates))
+    client.list_phone_numbers()
+    assert 3 <= sum(fake.slept) <= 3.3
+    assert len(emulator.requests) == 2
+
+
 def test_row_02_a_date_in_the_past_is_backed_off(client: LinqClient, emulator: Emulator, fake: FakeTime) -> None:
     """As if it were absent: at most half a second before the second attempt."""
     emulator.fail(Fault.rate_limited("Wed, 21 Oct 2015 07:28:00 GMT"))
