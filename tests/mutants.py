@@ -24,6 +24,7 @@ TRANSPORT = "tests/unit/api/test_transport.py::"
 TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
 TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
 
+HOSTILE = "tests/unit/api/test_hostile_answers.py::"
 MUTANTS = [
     # The key of the environment.
     (
