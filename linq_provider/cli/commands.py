@@ -41,12 +41,10 @@ class Commands(click.Group):
             sys.exit(super().main(*args, **options | {"standalone_mode": False}))
         except click.UsageError as error:
             click.echo(_usage(error), err=True)
-        except click.ClickException as error:
-            click.echo(error.format_message(), err=True)
+        except (click.ClickException, LinqError) as error:
+            click.echo(error, err=True)
         except click.Abort:
             click.echo("Interrupted.", err=True)
-        except LinqError as error:
-            click.echo(str(error), err=True)
         except OSError as error:  # a full disk behind `>`
             click.echo(f"The output cannot be written: {error.strerror or error}.", err=True)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit

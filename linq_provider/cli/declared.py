@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from linq_provider.cli.stack import load_settings, stack_resources
+from linq_provider.cli.lines import load_settings
+from linq_provider.cli.stack import stack_resources
 from linq_provider.config import EXPLICIT, Settings
 from linq_provider.core.roster import load_roster
 from linq_provider.errors import LinqError
 
-# The types in every state file, see linq_provider/program/forwarding.py and program_fleet.py.
+# The types in every state file, see linq_provider/program.
 ONE = "pulumi-python:dynamic/linq:PhoneNumberForwarding"
 FLEET = "pulumi-python:dynamic/linq:PhoneNumberForwardings"
 # How the engine marks a secret in a state, and which mark says secret (sdk/go/common/resource/sig in pulumi/pulumi).
@@ -43,11 +44,7 @@ class Account:
 
 
 def declared_in(roster: Path | None, stack: str | None) -> dict[Account, list[Declared]]:
-    """Everything that is declared, for each account that something is declared for, or for the only one.
-
-    Raises:
-        LinqError: the roster or the stack cannot be read.
-    """
+    """Everything that is declared, for each account that something is declared for, or for the only one."""
     found: dict[Account, list[Declared]] = {}
     own = Account("", load_settings(stack))
     if roster is not None:
@@ -60,14 +57,12 @@ def declared_in(roster: Path | None, stack: str | None) -> dict[Account, list[De
 
 def _in_state(resources: list[dict[str, Any]], own: Account) -> Iterator[tuple[Account, Declared]]:
     """The declarations in a state; what `.get()` reads and what waits for its deletion is not declared."""
-    providers = {
-        resource["urn"]: resource for resource in resources if resource["type"].startswith("pulumi:providers:")
-    }
+    providers = {each["urn"]: each for each in resources if each["type"].startswith("pulumi:providers:")}
     for resource in resources:
         if resource["type"] in (ONE, FLEET) and not resource.get("external") and not resource.get("delete"):
             urn = str(resource.get("provider", "")).rpartition("::")[0]  # what follows is the provider's id
             account = _account(providers.get(urn), own)
-            for declared in _of_one(resource) if resource["type"] == ONE else _of_fleet(resource):
+            for declared in _declared_by(resource):
                 yield account, declared
 
 
@@ -79,26 +74,24 @@ def _account(provider: Mapping[str, Any] | None, own: Account) -> Account:
     return Account(str(inputs.get(EXPLICIT) or _name(provider)), Settings.load(inputs))
 
 
-def _of_one(resource: Mapping[str, Any]) -> Iterator[Declared]:
-    outputs = resource.get("outputs", {})
-    number, secret = _number(outputs.get("forwarding_number"), resource)
-    label, hidden = _revealed(outputs.get("phone_number", ""))
-    line = str(resource["id"])  # the phone_number_id; never secret in Pulumi
-    yield Declared(line, line if hidden else label, number, secret, _name(resource))
-
-
-def _of_fleet(resource: Mapping[str, Any]) -> Iterator[Declared]:
-    forwardings, hidden = _revealed(resource.get("outputs", {}).get("forwardings", {}))
+def _declared_by(resource: Mapping[str, Any]) -> Iterator[Declared]:
+    outputs, name = resource.get("outputs", {}), _name(resource)
+    if resource["type"] == ONE:
+        line = str(resource["id"])  # the phone_number_id; never secret in Pulumi
+        label, hidden = _revealed(outputs.get("phone_number", ""))
+        yield Declared(line, line if hidden else label, *_number(outputs.get("forwarding_number"), name), name)
+        return
+    forwardings, hidden = _revealed(outputs.get("forwardings", {}))
     for line, value in forwardings.items():
-        number, secret = _number(value, resource)
-        yield Declared(line, "" if hidden else line, number, secret or hidden, _name(resource))
+        number, secret = _number(value, name)
+        yield Declared(line, "" if hidden else line, number, secret or hidden, name)
 
 
-def _number(value: Any, resource: Mapping[str, Any]) -> tuple[str, bool]:
+def _number(value: Any, name: str) -> tuple[str, bool]:
     number, secret = _revealed(value)
     if not isinstance(number, str):
         raise LinqError(
-            f"The state does not say which number '{_name(resource)}' declares.",
+            f"The state does not say which number '{name}' declares.",
             next_step="Run `pulumi up --refresh`, then this command again.",
         )
     return number, secret

@@ -8,31 +8,18 @@ from pathlib import Path
 
 import click
 
-from linq_provider.cli.exported import exported
-from linq_provider.cli.lines import list_lines
-from linq_provider.cli.program_text import program_text
-from linq_provider.cli.roster_text import roster_text
-from linq_provider.cli.stack import load_settings, stack_option
+from linq_provider.cli.exported import exported, program_text, roster_text
+from linq_provider.cli.lines import list_lines, load_settings, stack_option
+from linq_provider.core.account import NO_LINES
 
+FILE: click.Path = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml")}
 ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
 
 
 @click.command()
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["python", "yaml"]),
-    help="A Pulumi program, or a roster. Default: yaml where FILE ends in .yaml or .yml, else python.",
-)
-@click.option(
-    "-o",
-    "--output",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write here, not to stdout.",
-)
+@click.option("--format", "kind", type=click.Choice([*SUFFIXES]), help="Default: by the ending of FILE, else python.")
+@click.option("-o", "--output", "file", type=FILE, metavar="FILE", help="Write here, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE where it exists.")
 @stack_option
 def export(*, kind: str | None, file: Path | None, force: bool, stack: str | None) -> None:
@@ -46,39 +33,34 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
     as it is stands there as a comment that says why.
     """
     file = None if file == Path("-") else file
-    kind = kind or _kind_of(file)
+    kind = kind or ("yaml" if file and file.suffix.lower() in SUFFIXES["yaml"] else "python")
     if file is not None:
-        _refuse_suffix(file, kind)
-    if file is not None and not force:
-        _refuse_existing(file)
+        _refuse_name(file, kind, force=force)
     account = exported(list_lines(load_settings(stack)))
     text = roster_text(account, file=file.name if file else ROSTER_NAME) if kind == "yaml" else program_text(account)
     if file is None:
         click.echo(text, nl=False)
+    elif not (account.lines or account.left_out) and os.path.lexists(file):
+        raise click.ClickException(f"{file} exists and was left as it is. {NO_LINES}")
     else:
-        if not (account.lines or account.left_out) and os.path.lexists(file):
-            raise click.ClickException(f"{file} exists and was left as it is: this key sees no lines at all.")
         _write(file, text, force=force)
     if account.left_out:
         count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
         click.echo(f"{count} cannot be declared as they are; comments in the output say why.", err=True)
     elif not account.lines:
-        click.echo("This key sees no lines at all, so nothing is declared; is it the right account?", err=True)
+        click.echo(f"{NO_LINES} Nothing is declared.", err=True)
 
 
-def _kind_of(file: Path | None) -> str:
-    return "yaml" if file is not None and file.suffix.lower() in SUFFIXES["yaml"] else "python"
-
-
-def _refuse_suffix(file: Path, kind: str) -> None:
+def _refuse_name(file: Path, kind: str, *, force: bool) -> None:
     """A program or roster under another name would be of no use: neither Python nor `load_roster` would take it."""
     if file.suffix.lower() not in SUFFIXES[kind]:
         raise click.UsageError(f"{file} is no name for {kind}: it must end in {' or '.join(SUFFIXES[kind])}.")
+    if not force and os.path.lexists(file):
+        raise _exists(file)
 
 
-def _refuse_existing(file: Path) -> None:
-    if os.path.lexists(file):
-        raise click.ClickException(f"{file} exists and was left as it is; name another file, or add --force.")
+def _exists(file: Path) -> click.ClickException:
+    return click.ClickException(f"{file} exists and was left as it is; name another file, or add --force.")
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
@@ -94,6 +76,6 @@ def _write(file: Path, text: str, *, force: bool) -> None:
                 shutil.copymode(target, new)
             new.replace(target)
     except FileExistsError:
-        _refuse_existing(file)
+        raise _exists(file) from None
     except OSError as error:
         raise click.ClickException(f"{file} cannot be written: {error.strerror or error}.") from error

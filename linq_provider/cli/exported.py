@@ -1,37 +1,50 @@
-"""The lines of an account as they can be declared: under which name, to which number, or why not."""
+"""The lines of an account as they can be declared, and the text of a program or roster that declares them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from linq_provider.core.e164 import e164_problem, is_uuid
 from linq_provider.errors import plain
 from linq_provider.phone_number import PhoneNumber
 
+MOST_RESOURCES = 50  # lines; beyond it one fleet is easier to read, and cheaper for the engine
+PROGRAM = '''\
+"""Where calls to the lines of a Linq account are forwarded: {summary}.
+
+Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
+nothing. "" declares: not forwarded. Deleting what stands here clears the forwarding, see `retain_on_delete`.
+"""
+
+import linq_provider as linq
+'''
+PROGRAM_OF_NOTHING = '"""There is nothing to declare: `linq-provider export` found no line that can be declared."""\n'
+ROSTER = """\
+# Where calls to the lines of a Linq account are forwarded: {summary}.
+#
+# Written by `linq-provider export` from the live account. In a Pulumi program:
+#
+#     import linq_provider as linq
+#
+#     linq.ForwardingRoster("lines", file="{file}")
+#
+# `pulumi up` adopts the lines as they are and writes nothing. "" declares: not forwarded.
+# A line that is taken out of this file later is cleared.
+"""
+ROSTER_OF_NOTHING = """\
+# There is nothing to declare: `linq-provider export` found no line that can be declared.
+# Pulumi refuses a roster without lines, because it would silence every line of a fleet.
+"""
+LEFT_OUT = "# Left out, because they cannot be declared as they are:\n"
+
 
 @dataclass(frozen=True)
 class ExportedLine:
-    """One line: `identity` is its phone_number, or its phone_number_id where the number cannot name it."""
+    """`identity` is its phone_number, or its phone_number_id where the number cannot name it."""
 
     identity: str
     forwarding_number: str
-    phone_number_id: str
-    line_type: str
-
-    @property
-    def by(self) -> str:
-        """Which argument of a resource takes the identity."""
-        return "phone_number" if self.identity.startswith("+") else "phone_number_id"
-
-    @property
-    def resource_name(self) -> str:
-        """A name that no other line has."""
-        return f"line-{self.identity.removeprefix('+')}"
-
-    @property
-    def remark(self) -> str:
-        """What else is known of the line."""
-        return ", ".join(filter(None, (self.line_type, self.phone_number_id)))
+    remark: str
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,11 @@ class ExportedAccount:
         lines = "1 line" if len(self.lines) == 1 else f"{len(self.lines):,} lines"
         return f"{lines}, {forwarded:,} of them forwarded"
 
+    @property
+    def comment(self) -> str:
+        """What is left out, as comments."""
+        return "".join([LEFT_OUT, *(f"# {line}\n" for line in self.left_out)]) if self.left_out else ""
+
 
 def exported(lines: Sequence[PhoneNumber]) -> ExportedAccount:
     """What can be declared of `lines`, and what cannot: declaring the rest would fail at `pulumi preview`."""
@@ -59,11 +77,27 @@ def exported(lines: Sequence[PhoneNumber]) -> ExportedAccount:
         named_by_number = listed[line.phone_number] == 1 and not e164_problem(line.phone_number)
         if problem := _problem(line, targets, named_by_number=named_by_number):
             left_out.append(plain(f"{line.phone_number} ({line.id}): {problem}", limit=300))
-            continue
-        identity = line.phone_number if named_by_number else line.id
-        kind = plain(line.line_type or "", limit=40)
-        declared.append(ExportedLine(identity, line.forwarding_number, plain(line.id), kind))
+        else:
+            identity = line.phone_number if named_by_number else line.id
+            remark = ", ".join(filter(None, (plain(line.line_type or "", limit=40), plain(line.id))))
+            declared.append(ExportedLine(identity, line.forwarding_number, remark))
     return ExportedAccount(declared, left_out)
+
+
+def program_text(account: ExportedAccount) -> str:
+    """A complete program, formatted as Ruff and Black do."""
+    if not account.lines:
+        return "\n".join(filter(None, (PROGRAM_OF_NOTHING, account.comment)))
+    body = _resources if len(account.lines) <= MOST_RESOURCES else _fleet
+    head = filter(None, (PROGRAM.format(summary=account.summary), account.comment))
+    return "\n".join([*head, *body(account.lines)])
+
+
+def roster_text(account: ExportedAccount, *, file: str) -> str:
+    """A complete roster, whose comment says how a program uses it under the name `file`."""
+    head = ROSTER.format(summary=account.summary, file=plain(file)) if account.lines else ROSTER_OF_NOTHING
+    left_out = f"#\n{account.comment}" if account.left_out else ""
+    return head + left_out + "".join(map(_entry, account.lines))
 
 
 def _problem(line: PhoneNumber, targets: Mapping[str, str], *, named_by_number: bool) -> str:
@@ -84,3 +118,24 @@ def _goes_round(phone_number: str, targets: Mapping[str, str]) -> bool:
         seen.add(step)
         step = targets.get(step)
     return False
+
+
+def _resources(lines: Sequence[ExportedLine]) -> Iterator[str]:
+    for line in lines:
+        yield (
+            f"# {line.remark}\n"
+            "linq.PhoneNumberForwarding(\n"
+            f'    "line-{line.identity.removeprefix("+")}",\n'
+            f'    phone_number{"" if line.identity.startswith("+") else "_id"}="{line.identity}",\n'
+            f'    forwarding_number="{line.forwarding_number}",\n'
+            ")\n"
+        )
+
+
+def _fleet(lines: Sequence[ExportedLine]) -> Iterator[str]:
+    entries = "".join(f"        {_entry(line, comma=',')}" for line in lines)
+    yield f'linq.PhoneNumberForwardings(\n    "lines",\n    forwardings={{\n{entries}    }},\n)\n'
+
+
+def _entry(line: ExportedLine, *, comma: str = "") -> str:
+    return f'"{line.identity}": "{line.forwarding_number}"{comma}  # {line.remark}\n'

@@ -2,9 +2,9 @@
 
 import click
 
-from linq_provider.cli.lines import list_lines
+from linq_provider.cli.lines import list_lines, load_settings, stack_option
 from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows
-from linq_provider.cli.stack import load_settings, stack_option
+from linq_provider.core.account import NO_LINES
 
 
 @click.command()
@@ -18,7 +18,7 @@ def numbers(*, as_json: bool, stack: str | None) -> None:
     """
     lines = list_lines(load_settings(stack))
     if not lines:
-        click.echo("This key sees no lines at all; is it the right account?", err=True)
+        click.echo(NO_LINES, err=True)
     if as_json:
         fields = ("id", "phone_number", "forwarding_number", "line_type")
         print_json([{name: getattr(line, name) for name in fields} for line in lines])

@@ -1,17 +1,54 @@
-"""What commands print: a table on a terminal, plain text between tabs in a pipe, or JSON."""
+"""What commands print: tables and checks on a terminal, plain text between tabs in a pipe, or JSON."""
 
+import enum
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from linq_provider.errors import plain
+from linq_provider.errors import LinqError, plain
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-json_option: Callable[[_F], _F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Mark(str, enum.Enum):
+    """What came out of a check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILS = "fails"
+    NOT_CHECKED = "not checked"
+
+
+COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT_CHECKED: "dim"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `doctor` looked at, what came out, and how to mend it."""
+
+    check: str
+    mark: Mark
+    finding: str = ""
+    mend: str = ""
+
+
+def checked(name: str, find: Callable[..., str | Check], *arguments: Any) -> Check:
+    """One check: what `find` returns is well, and what it raises fails."""
+    try:
+        found = find(*arguments)
+    except LinqError as error:
+        return failed(name, error)
+    return found if isinstance(found, Check) else Check(name, Mark.OK, found)
+
+
+def failed(name: str, error: LinqError) -> Check:
+    """A check that fails because of `error`."""
+    return Check(name, Mark.FAILS, plain(error.message, limit=300), error.next_step)
 
 
 def forwards_to(forwarding_number: str) -> str:
@@ -34,27 +71,35 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("\n".join("\t".join(row) for row in cleaned))
 
 
-@contextmanager
-def working(text: str) -> Iterator[None]:
-    """Show on a terminal that something takes its time."""
-    if not sys.stderr.isatty():
-        yield
+def print_check(check: Check) -> None:
+    """Print one check as a sentence with its mark in colour on a terminal, else between tabs."""
+    if not sys.stdout.isatty():
+        click.echo("\t".join((check.mark.value, check.check, check.finding, check.mend)).rstrip("\t"))
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(text):
-        yield
+    found = f": {check.finding}" if check.finding else ""
+    end = "." if check.finding and check.mend and not check.finding.endswith(".") else ""
+    mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
+    Console().print(Text.assemble(mark, f"{check.check}{found}{end} {check.mend}".rstrip()), soft_wrap=True)
+
+
+def working(text: str) -> AbstractContextManager[Any]:
+    """Show on a terminal that something takes its time."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.console import Console
+
+    return Console(stderr=True).status(text)
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*header)
-    for column in table.columns:
-        column.overflow = "fold"  # half an id cannot be copied
+    table = Table(*(Column(name, overflow="fold") for name in header))  # half an id cannot be copied
     for row in rows:
-        # Text: a value in square brackets is no markup.
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*map(Text, row))  # a value in square brackets is no markup
     Console().print(table)

@@ -21,6 +21,7 @@ FAILURE_SHARED = 5.0  # seconds for which callers that queue behind a failed lis
 ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, where the last one contradicts the state
 LAG = 5.0  # seconds for which a write of our own is believed more than a list
 NAMED_LINES = 3  # how many visible lines an error names
+NO_LINES = "This key sees no lines at all: is it the right account?"
 
 
 class Client(Protocol):
@@ -62,7 +63,7 @@ def require_lines(client: Client) -> Sequence[PhoneNumber]:
     if lines := list_lines(client):
         return lines
     raise NoLinesError(
-        "This key sees no lines at all: is it the right account?",
+        NO_LINES,
         next_step="Nothing was changed. Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
     )
 

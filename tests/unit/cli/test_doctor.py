@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from linq_provider.cli.check import Mark
 from linq_provider.cli.machine import machine_checks
+from linq_provider.cli.output import Mark
 from linq_provider.emulator import Emulator, Fault
 
 KEY = "canary-4f9d2c71b8e35a60"
@@ -217,7 +217,7 @@ def test_the_python_of_a_project(doctor: Doctor, project: str, mark: str, words:
 def test_the_pulumi_package(machine: Path, monkeypatch: pytest.MonkeyPatch, package: str, mark: Mark) -> None:
     """A pulumi package older than 3.216 fails."""
     monkeypatch.setattr("linq_provider.cli.machine.metadata.version", {"pulumi": package}.__getitem__)
-    assert {check.name: check.mark for check in machine_checks()}["pulumi package"] is mark
+    assert {check.check: check.mark for check in machine_checks()}["pulumi package"] is mark
 
 
 @pytest.mark.parametrize(

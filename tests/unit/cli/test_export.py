@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 
 from linq_provider import load_roster
-from linq_provider.cli.exported import exported
-from linq_provider.cli.program_text import program_text
+from linq_provider.cli.exported import exported, program_text
 from linq_provider.emulator import Emulator
 from linq_provider.phone_number import PhoneNumber
 
@@ -291,7 +290,9 @@ def test_no_lines_replace_no_file(export: Run, emulator: Emulator) -> None:
         emulator.remove_number(line.id)
     code, text, said = export("-o", "lines.yaml", "--force")
     assert (code, text) == (1, "")
-    assert said == "lines.yaml exists and was left as it is: this key sees no lines at all.\n"
+    assert said == (
+        "lines.yaml exists and was left as it is. This key sees no lines at all: is it the right account?\n"
+    )
     assert Path("lines.yaml").read_text() == before
 
 

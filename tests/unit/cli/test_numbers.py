@@ -98,7 +98,7 @@ def test_no_lines_are_told(numbers: Numbers, emulator: Emulator) -> None:
     """A key that sees nothing is told on stderr: an empty table alone would look like a fault of the command."""
     for line in emulator.phone_numbers:
         emulator.remove_number(line.id)
-    assert numbers() == (0, "", "This key sees no lines at all; is it the right account?\n")
+    assert numbers() == (0, "", "This key sees no lines at all: is it the right account?\n")
 
 
 def test_they_are_read_and_never_written(numbers: Numbers, emulator: Emulator) -> None:
