@@ -1,15 +1,17 @@
 """`linq-provider drift`: what differs between what is declared and what is live."""
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
-from linq_provider.cli.declared import Account, Declared, declared_in
-from linq_provider.cli.lines import list_lines, stack_option
+from linq_provider.cli.lines import list_lines, load_settings, stack_option
 from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows
+from linq_provider.cli.stack import stack_resources
+from linq_provider.cli.state import Account, Declared, State
+from linq_provider.core.roster import load_roster
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
 
@@ -21,20 +23,21 @@ FIELDS = {
     "gone": ("line", "declared", "declared_by"),
     "undeclared": ("line", "id", "live"),
 }
-HELP = """Show what differs between what is declared and what is live. Only reads.
+HELP = """Compare what is declared with what is live, and show what differs. Nothing is changed.
 
 What a stack declares is what its state records: that of the last `pulumi up`, or of a refresh after
 it. Resources of a linq.Provider are compared with the account of that provider. With --roster and
 --stack together, both are compared with the account of the stack, and have to agree.
 
 \b
-Each row is one of these; in a pipe: what, line, declared, live and declared by, between tabs.
-  changed     the line forwards elsewhere than declared; a secret declared number is not shown
-  gone        declared, and this key does not see the line
-  undeclared  the line forwards and is declared nowhere: told, but no drift
+Each row begins with one of these words; in a pipe tabs separate what, line, declared, live, declared by.
+  changed     the line forwards to another number than declared; a secret number is not shown
+  gone        the line is declared, and this key does not see it
+  undeclared  the line forwards, and nothing here declares it (only with --undeclared)
 
 \b
-Exit status: 0 no drift; 2 drift: a line is changed or gone; 1 it could not be told.
+Exit status: 0 nothing differs; 2 something differs; 1 an error: nothing is known.
+stderr says how many lines were compared.
 """
 
 
@@ -58,29 +61,45 @@ Pairs = Sequence[tuple[Declared, PhoneNumber | None]]
     "--roster", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Compare with this roster."
 )
 @stack_option
+@click.option("--undeclared", is_flag=True, help="Also list lines that forward although nothing here declares them.")
 @json_option
 @click.pass_context
-def drift(context: click.Context, *, roster: Path | None, stack: str | None, as_json: bool) -> None:
+def drift(context: click.Context, *, roster: Path | None, stack: str | None, undeclared: bool, as_json: bool) -> None:
     """Compare, print, and end with the exit status that `HELP` promises."""
     if roster is None and stack is None:
         raise click.UsageError("Say what is declared, with --roster or --stack.")
     live: list[PhoneNumber] = []
     pairs: list[tuple[Declared, PhoneNumber | None]] = []
-    for account, declared in declared_in(roster, stack).items():
+    for account, declared in _declared_in(roster, stack, every_account=undeclared).items():
         lines, found = _compared(account, declared)
         live += lines
         pairs += found
-    differences = sorted(_differences(pairs, live), key=lambda each: (each.kind, each.line))
-    changes = sum(each.kind != "undeclared" for each in differences)
+    differences = [*_differences(pairs), *(_undeclared(pairs, live) if undeclared else ())]
+    differences.sort(key=lambda each: (each.kind, each.line))
     if as_json:
-        lists = {
-            kind: [{name: getattr(each, name) for name in fields} for each in differences if each.kind == kind]
-            for kind, fields in FIELDS.items()
-        }
-        print_json({"drift": bool(changes), "declared": len(pairs), **lists})
+        print_json(_as_json(differences, declared=len(pairs), undeclared=undeclared))
     else:
-        _print(differences, declared=len(pairs), changes=changes)
-    context.exit(DRIFT if changes else 0)
+        _print(differences)
+        click.echo(_summary(differences, stack, declared=len(pairs), undeclared=undeclared), err=True)
+    context.exit(DRIFT if differences else 0)
+
+
+def _declared_in(roster: Path | None, stack: str | None, *, every_account: bool) -> dict[Account, list[Declared]]:
+    """What is declared, for each account that something is declared for, or for each that the stack knows."""
+    own = Account("", load_settings(stack))
+    found: dict[Account, list[Declared]] = {}
+    if roster is not None:
+        found[own] = [Declared(line, line, number, False, roster.name) for line, number in load_roster(roster).items()]
+    if stack is not None:
+        state = State(stack_resources(stack), own)
+        for account, declared in state.declarations():
+            found.setdefault(account, []).append(declared)
+        if every_account:
+            found = {account: [] for account in state.accounts()} | found
+    # A stack whose accounts are all those of a `linq.Provider` needs no key of its own.
+    if not found or (every_account and own.settings.api_key):
+        found.setdefault(own, [])
+    return found
 
 
 def _compared(account: Account, declared: Sequence[Declared]) -> tuple[Sequence[PhoneNumber], Pairs]:
@@ -108,16 +127,18 @@ def _paired(declared: Iterable[Declared], lines: Iterable[PhoneNumber]) -> Pairs
     return list(first.values())
 
 
-def _differences(pairs: Pairs, live: Iterable[PhoneNumber]) -> Iterator[Difference]:
-    undeclared = {line.id: line for line in live if line.forwarding_number}
+def _differences(pairs: Pairs) -> Iterator[Difference]:
     for each, line in pairs:
-        if line is not None:
-            undeclared.pop(line.id, None)
         if line is None or line.forwarding_number != each.number:
             kind, now = ("changed", line.forwarding_number) if line else ("gone", "-")
             yield Difference(kind, _shown(each, line), SECRET if each.secret else each.number, now, each.by)
-    for line in undeclared.values():
-        yield Difference("undeclared", line.phone_number, "-", line.forwarding_number, "-", line.id)
+
+
+def _undeclared(pairs: Pairs, live: Iterable[PhoneNumber]) -> Iterator[Difference]:
+    declared = {line.id for _, line in pairs if line}
+    for line in {line.id: line for line in live}.values():  # two keys can see one line
+        if line.forwarding_number and line.id not in declared:
+            yield Difference("undeclared", line.phone_number, "-", line.forwarding_number, "-", line.id)
 
 
 def _shown(declared: Declared, line: PhoneNumber | None) -> str:
@@ -125,12 +146,32 @@ def _shown(declared: Declared, line: PhoneNumber | None) -> str:
     return declared.label or (line.id if line else SECRET)
 
 
-def _print(differences: Sequence[Difference], *, declared: int, changes: int) -> None:
+def _as_json(differences: Sequence[Difference], *, declared: int, undeclared: bool) -> dict[str, Any]:
+    """Null for the lines that nothing declares says that they were not looked for."""
+    lists = {
+        kind: [{name: getattr(each, name) for name in fields} for each in differences if each.kind == kind]
+        for kind, fields in FIELDS.items()
+    }
+    looked_for = {} if undeclared else {"undeclared": None}
+    return {"drift": bool(differences), "declared": declared, **lists, **looked_for}
+
+
+def _print(differences: Sequence[Difference]) -> None:
     if differences:
         rows = [(d.kind, d.line, forwards_to(d.declared), forwards_to(d.live), d.declared_by) for d in differences]
         print_rows(("What", "Line", "Declared", "Live", "Declared by"), rows)
-    if sys.stdout.isatty():
-        lines = "line is" if declared == 1 else "lines are"
-        differ = "none differs" if not changes else f"{changes:,} differs" if changes == 1 else f"{changes:,} differ"
-        mend = " `pulumi up --refresh` writes what is declared." if changes else ""
-        click.echo(f"{declared:,} {lines} declared, {differ}.{mend}")
+
+
+def _summary(differences: Sequence[Difference], stack: str | None, *, declared: int, undeclared: bool) -> str:
+    others = sum(each.kind == "undeclared" for each in differences)
+    changes = len(differences) - others
+    said = f"Compared {_count(declared, 'declared line')} with what is live: {_count(changes, 'difference')}."
+    if not declared:
+        said = f"Nothing was compared: stack {stack} declares no line."
+    if changes:
+        said += " `pulumi up --refresh` writes what is declared."
+    return f"{said} Lines that forward and are declared nowhere: {others:,}." if undeclared else said
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{f'{number:,}' if number else 'no'} {noun}{'' if number == 1 else 's'}"
