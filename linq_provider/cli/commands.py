@@ -1,6 +1,5 @@
 """The group of all commands: what they share in errors and exit statuses."""
 
-import io
 import os
 import sys
 from typing import Any, NoReturn
@@ -13,6 +12,7 @@ from linq_provider.cli.drift import drift
 from linq_provider.cli.emulator import emulator
 from linq_provider.cli.export import export
 from linq_provider.cli.numbers import numbers
+from linq_provider.cli.output import make_printable
 from linq_provider.errors import LinqError
 
 HELP = """Linq phone numbers and where they forward.
@@ -34,9 +34,7 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command and end the process with its exit status."""
-        # A shell may have closed them (`>&-`), and Python then has None in their place.
-        sys.stdout = sys.stdout or io.StringIO()
-        sys.stderr = sys.stderr or io.StringIO()
+        make_printable()
         try:
             sys.exit(super().main(*args, **options | {"standalone_mode": False}))
         except click.UsageError as error:
@@ -45,8 +43,8 @@ class Commands(click.Group):
             click.echo(error, err=True)
         except click.Abort:
             click.echo("Interrupted.", err=True)
-        except OSError as error:  # a full disk behind `>`
-            click.echo(f"The output cannot be written: {error.strerror or error}.", err=True)
+        except OSError as error:
+            click.echo(_unusable(error), err=True)
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit
         sys.exit(1)
 
@@ -54,6 +52,13 @@ class Commands(click.Group):
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "linq-provider"
     return f"{error.format_message().rstrip('.')}. See `{command} --help`."
+
+
+def _unusable(error: OSError) -> str:
+    """The error of a file names it; that of a stream, such as a full disk behind `>`, names nothing."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror or error}."
+    return f"The output cannot be written: {error.strerror or error}."
 
 
 @click.pass_context

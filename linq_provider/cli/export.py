@@ -10,6 +10,7 @@ import click
 
 from linq_provider.cli.exported import exported, program_text, roster_text
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
+from linq_provider.cli.stack import working_folder
 from linq_provider.core.account import NO_LINES
 
 FILE: click.Path = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -35,6 +36,8 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
     file = None if file == Path("-") else file
     kind = kind or ("yaml" if file and file.suffix.lower() in SUFFIXES["yaml"] else "python")
     if file is not None:
+        if not file.is_absolute():
+            working_folder()
         _refuse_name(file, kind, force=force)
     account = exported(list_lines(load_settings(stack)))
     text = roster_text(account, file=file.name if file else ROSTER_NAME) if kind == "yaml" else program_text(account)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linq_provider.cli.output import Check, Mark, checked
-from linq_provider.cli.stack import run_program
+from linq_provider.cli.stack import run_program, working_folder
 from linq_provider.errors import LinqError, plain
 
 OLDEST_PYTHON = (3, 10, 0)
@@ -78,7 +78,7 @@ def _provider_python() -> str | Check:
 
 def _project() -> tuple[Path, Mapping[str, Any] | None]:
     """The folder of the project that this folder belongs to, and the options of its runtime; None if not Python."""
-    here = Path.cwd()
+    here = working_folder()
     for folder in (here, *here.parents):
         for file in (folder / "Pulumi.yaml", folder / "Pulumi.yml"):
             if file.is_file():

@@ -1,16 +1,23 @@
 """What commands print: tables and checks on a terminal, plain text between tabs in a pipe, or JSON."""
 
+from __future__ import annotations
+
 import enum
+import io
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from linq_provider.errors import LinqError, plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -24,6 +31,7 @@ class Mark(str, enum.Enum):
     NOT_CHECKED = "not checked"
 
 
+LEAST_WIDTH = 40  # columns; below it a table loses whole cells
 COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT_CHECKED: "dim"}
 
 
@@ -76,30 +84,41 @@ def print_check(check: Check) -> None:
     if not sys.stdout.isatty():
         click.echo("\t".join((check.mark.value, check.check, check.finding, check.mend)).rstrip("\t"))
         return
-    from rich.console import Console
     from rich.text import Text
 
     found = f": {check.finding}" if check.finding else ""
     end = "." if check.finding and check.mend and not check.finding.endswith(".") else ""
     mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
-    Console().print(Text.assemble(mark, f"{check.check}{found}{end} {check.mend}".rstrip()), soft_wrap=True)
+    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {check.mend}".rstrip()), soft_wrap=True)
+
+
+def make_printable() -> None:
+    """Let every text be printed, whatever the streams are: closed by the shell, or of an encoding that lacks some."""
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def working(text: str) -> AbstractContextManager[Any]:
     """Show on a terminal that something takes its time."""
     if not sys.stderr.isatty():
         return nullcontext()
-    from rich.console import Console
-
-    return Console(stderr=True).status(text)
+    return _console(stderr=True).status(text, spinner="line")
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
     table = Table(*(Column(name, overflow="fold") for name in header))  # half an id cannot be copied
     for row in rows:
         table.add_row(*map(Text, row))  # a value in square brackets is no markup
-    Console().print(table)
+    _console().print(table)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A terminal that is wide enough for a table; rich alone would print nothing where COLUMNS is 0."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, width=max(shutil.get_terminal_size().columns, LEAST_WIDTH))

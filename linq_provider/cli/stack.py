@@ -1,5 +1,6 @@
 """What a stack knows, through the Pulumi CLI: its configuration and its state, in memory only."""
 
+import errno
 import json
 import os
 import shutil
@@ -52,14 +53,39 @@ def run_program(*command: str, timeout: float, folder: Path | None = None) -> su
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             timeout=timeout,
             check=False,
         )
     except OSError as error:
-        raise LinqError(f"{command[0]} cannot be started: {error.strerror or error}.") from None
+        raise _not_started(command[0], error) from None
     except subprocess.TimeoutExpired:
         raise LinqError(f"`{' '.join(command[:2])}` did not end within {timeout} s.", next_step=BACKEND) from None
+
+
+def _not_started(program: str, error: OSError) -> LinqError:
+    if error.errno == errno.ENOEXEC:
+        return LinqError(
+            f"{program} cannot be started: it is no program for this machine.",
+            next_step="Install the one for its processor and operating system.",
+        )
+    if error.errno == errno.ENOENT and os.path.lexists(program):
+        return LinqError(
+            f"{program} cannot be started: the interpreter that it names does not exist.",
+            next_step="Install the program again.",
+        )
+    return LinqError(f"{program} cannot be started: {error.strerror or error}.")
+
+
+def working_folder() -> Path:
+    """The folder that the command was started in."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise LinqError(
+            "The folder that this command was started in no longer exists.", next_step="Change to another folder."
+        ) from None
 
 
 def _ask(stack: str, *command: str) -> dict[str, Any]:
@@ -70,6 +96,7 @@ def _ask(stack: str, *command: str) -> dict[str, Any]:
             "--stack needs the Pulumi CLI, and there is no `pulumi` on PATH.",
             next_step="Install it, or leave out --stack and set LINQ_API_V3_API_KEY.",
         )
+    working_folder()
     options = (f"--stack={stack}", "--non-interactive", "--color=never")
     with working(f"Reading stack {stack}"):
         done = run_program(pulumi, *command, *options, timeout=TIMEOUT)

@@ -61,7 +61,7 @@ def _printed(ours: int) -> str:
     except OSError:
         pass  # Linux reports the end of a terminal as EIO.
     os.close(ours)
-    return shown.decode()
+    return shown.decode(errors="replace")
 
 
 @pytest.fixture

@@ -31,12 +31,12 @@ def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
 
 def started(*command: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE) -> subprocess.Popen[str]:
     """A command that is under way."""
-    return subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True)
+    return subprocess.Popen(command, stdout=stdout, stderr=stderr, text=True, errors="backslashreplace")
 
 
-def ended(*command: str, stdout: Any = subprocess.PIPE) -> tuple[int, str, str]:
+def ended(*command: str, stdout: Any = subprocess.PIPE, stderr: Any = subprocess.PIPE) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of a command that has run to its end."""
-    process = started(*command, stdout=stdout)
+    process = started(*command, stdout=stdout, stderr=stderr)
     shown, said = process.communicate(timeout=60)
     return process.returncode, shown, said
 
@@ -45,7 +45,7 @@ def ended(*command: str, stdout: Any = subprocess.PIPE) -> tuple[int, str, str]:
 @pytest.mark.parametrize(
     ("command", "status", "words"),
     [
-        ((*SCRIPT, "drift", "--roster", "lines.yaml"), 2, ""),
+        ((*SCRIPT, "drift", "--roster", "lines.yaml"), 2, "`pulumi up --refresh` writes what is declared.\n"),
         ((*MODULE, "nonsense"), 1, "See `linq-provider --help`.\n"),
     ],
     ids=["drift", "wrong usage"],
@@ -57,7 +57,7 @@ def test_the_exit_status_is_that_of_the_process(
     monkeypatch.chdir(tmp_path)
     Path("lines.yaml").write_text('"+12025550100": "+12025559999"\n')
     code, shown, said = ended(*command)
-    assert (code, bool(shown)) == (status, not words)
+    assert (code, bool(shown)) == (status, status != 1)
     assert said.endswith(words)
     assert said.count("\n") == bool(words)
 
@@ -112,3 +112,67 @@ def test_on_a_terminal_there_is_a_table(terminal: Any) -> None:
     """A process whose stdout is a terminal prints a table with a header, and ends with exit status 0."""
     assert ended(*MODULE, "numbers", stdout=terminal.descriptor)[0] == 0
     assert "Forwards to" in terminal.close()
+
+
+# What the shell gives
+
+
+@pytest.fixture
+def gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder is deleted."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+
+@pytest.mark.usefixtures("emulator", "gone")
+def test_a_deleted_folder_is_no_matter_where_none_is_needed() -> None:
+    """A command that needs no folder works in one that was deleted."""
+    code, shown, said = ended(*SCRIPT, "numbers")
+    assert (code, shown.count("\n"), said) == (0, 3, "")
+
+
+@pytest.mark.usefixtures("emulator", "gone")
+@pytest.mark.parametrize(
+    "arguments", [["doctor"], ["numbers", "--stack", "dev"], ["export", "-o", "lines.yaml"]], ids=" ".join
+)
+def test_a_deleted_folder_is_named(arguments: list[str]) -> None:
+    """A command that needs its folder says that it was deleted."""
+    code, shown, said = ended(*SCRIPT, *arguments)
+    assert code == 1
+    assert "The folder that this command was started in no longer exists" in shown + said
+    assert "cannot be written" not in said.partition(":")[0]
+    assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("width", ["0", "1", "-1", "x", ""])
+def test_a_terminal_of_any_width(
+    emulator: Emulator, terminal: Any, monkeypatch: pytest.MonkeyPatch, width: str
+) -> None:
+    """Every number and id is printed whatever COLUMNS says, if in pieces."""
+    monkeypatch.setenv("COLUMNS", width)
+    assert ended(*MODULE, "numbers", stdout=terminal.descriptor)[0] == 0
+    shown = terminal.close()
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in shown.splitlines() if "│" in row]
+    columns = ["".join(pieces) for pieces in zip(*rows, strict=True)]
+    lines = emulator.phone_numbers
+    assert columns[0] == "".join(line.phone_number for line in lines)
+    assert columns[2] == "".join(line.id for line in lines)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [{"PYTHONIOENCODING": "latin-1"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}],
+    ids=["latin-1", "C"],
+)
+def test_an_output_that_is_not_utf_8(variables: dict[str, str], terminal: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an encoding does not have is written in another way, in a pipe and on a terminal, and ends no command."""
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with Emulator([{"phone_number": "+12025550100", "line_type": "Ω… ✓"}]) as running:
+        monkeypatch.setenv("LINQ_API_V3_BASE_URL", running.url)
+        monkeypatch.setenv("LINQ_API_V3_API_KEY", running.api_key)
+        code, shown, said = ended(*MODULE, "export")
+        assert (code, "Traceback" in said, "linq.PhoneNumberForwarding(" in shown) == (0, False, True)
+        assert ended(*MODULE, "numbers", stdout=terminal.descriptor, stderr=terminal.descriptor)[0] == 0
+    assert "+12025550100" in terminal.close()

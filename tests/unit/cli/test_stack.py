@@ -145,3 +145,31 @@ def test_without_the_pulumi_cli(numbers: Numbers, monkeypatch: pytest.MonkeyPatc
         "--stack needs the Pulumi CLI, and there is no `pulumi` on PATH. Install it, or leave out --stack and set"
         " LINQ_API_V3_API_KEY.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\x7fELF\x02\x01\x01" + bytes(64), "cannot be started: it is no program for this machine."),
+        (b"no program", "cannot be started: it is no program for this machine."),
+        (b"#!/no/such/interpreter\n", "cannot be started: the interpreter that it names does not exist."),
+    ],
+    ids=["other architecture", "text", "interpreter"],
+)
+def test_a_pulumi_that_cannot_be_started(
+    numbers: Numbers, run: Run, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    """What stands on PATH as `pulumi` and is no program is named, with why."""
+    numbers("")
+    (tmp_path / "pulumi").write_bytes(content)
+    code, shown, said = run("numbers", "--stack", "dev")
+    assert (code, shown) == (1, "")
+    assert said.startswith(f"{tmp_path}/pulumi {sentence}")
+    assert said.count("\n") == 1
+
+
+def test_what_pulumi_prints_is_read_as_utf_8(numbers: Numbers) -> None:
+    """A byte that is no UTF-8 in what the Pulumi CLI prints is no traceback."""
+    code, _, said = numbers("printf 'error: b\\377ckend\\n' >&2; exit 1")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("`pulumi config` cannot read stack dev: b\ufffdckend.")
