@@ -382,7 +382,7 @@ MUTANTS = [
     (
         "row 30: loopback goes through no proxy",
         "api/transport.py",
-        'self._proxies = {"no_proxy": "*"} if loopback else None',
+        'self._proxies = {"no_proxy": "*"} if _is_loopback(base_url) else None',
         "self._proxies = None",
         f"{TRANSPORT_NETWORK}test_row_30_loopback_never_goes_through_a_proxy",
     ),

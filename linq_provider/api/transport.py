@@ -27,6 +27,12 @@ READ_TIMEOUT = 30.0  # seconds without a byte; the calls of this API answer in w
 CHUNK = 64 * 1024  # bytes
 
 
+def proxy_of(base_url: str) -> str | None:
+    """The proxy of the environment that a request to `base_url` goes through, as it is written there."""
+    no_proxy = "*" if _is_loopback(base_url) else None
+    return requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url, no_proxy=no_proxy))
+
+
 class Transport:
     """Keep-alive sessions, one a thread, to one API root with one bearer token."""
 
@@ -36,9 +42,7 @@ class Transport:
         self._local = threading.local()
         # Weak: a session and its connection end with the thread that they belong to.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
-        # A proxy of the environment must not see what is meant for this machine.
-        loopback = urlsplit(base_url).hostname in LOOPBACK_HOSTS
-        self._proxies = {"no_proxy": "*"} if loopback else None
+        self._proxies = {"no_proxy": "*"} if _is_loopback(base_url) else None
 
     def exchange(
         self, method: str, path: str, *, json: Mapping[str, Any] | None, seconds: float, max_bytes: int
@@ -101,6 +105,11 @@ class Transport:
             session.mount("https://", _Adapter(max_retries=0))
             self._sessions.add(session)
         return session
+
+
+def _is_loopback(base_url: str) -> bool:
+    """A proxy of the environment must not see what is meant for this machine."""
+    return urlsplit(base_url).hostname in LOOPBACK_HOSTS
 
 
 class _Session(requests.Session):

@@ -1,18 +1,16 @@
 """Checks of the way to the account: key, base URL, network, and what the key sees."""
 
 import os
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from linq_provider.cli.lines import list_lines, require_key
+from linq_provider.cli.network import way_to
 from linq_provider.cli.output import Check, Mark, checked, failed
 from linq_provider.cli.stack import stack_config, values
-from linq_provider.config import DEFAULT_BASE_URL, KEYS, LOOPBACK_HOSTS, Settings
-from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError, plain
+from linq_provider.config import DEFAULT_BASE_URL, KEYS, Settings
+from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError
 from linq_provider.phone_number import PhoneNumber
 
 SECONDS = 15.0  # for the one call; who runs the doctor waits for it
@@ -40,7 +38,7 @@ def access_checks(stack: str | None) -> Iterator[Check]:
     yield checked("key", _key, settings)
     note = "" if settings.base_url == DEFAULT_BASE_URL else ", which is not Linq's own"
     yield Check("base URL", Mark.OK, f"{settings.base_url}{note}")
-    yield checked("way to the API", _way, settings.base_url)
+    yield checked("way to the API", way_to, settings.base_url)
     yield from _answer(settings)
 
 
@@ -65,33 +63,6 @@ def _unread_settings(config: Mapping[str, Any]) -> Iterator[Check]:
 def _key(settings: Settings) -> str:
     require_key(settings)
     return f"well-formed, from {settings.api_key_source}"
-
-
-def _way(base_url: str) -> str:
-    """Whether the next host on the way has an address: the proxy, or the API itself."""
-    host, through = _next_host(base_url)
-    try:
-        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, ValueError) as error:
-        reason = plain(getattr(error, "strerror", None) or "it is no host name")
-        raise LinqError(
-            f"{through} {host or '?'}, which has no address: {reason}",
-            next_step="Check the network, DNS, HTTPS_PROXY and linq:baseUrl.",
-        ) from None
-    return f"{through} {host}"
-
-
-def _next_host(base_url: str) -> tuple[str, str]:
-    """Which host is asked first, and how; of a proxy never its user and password."""
-    url = urlsplit(base_url)
-    host = url.hostname or ""
-    proxy = getproxies().get(url.scheme) or getproxies().get("all")
-    if not proxy or host in LOOPBACK_HOSTS or proxy_bypass(host):
-        return host, "directly to"
-    try:
-        return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or "", "through the proxy"
-    except ValueError:
-        return "", "through the proxy"
 
 
 def _answer(settings: Settings) -> Iterator[Check]:

@@ -12,7 +12,7 @@ from linq_provider.cli.drift import drift
 from linq_provider.cli.emulator import emulator
 from linq_provider.cli.export import export
 from linq_provider.cli.numbers import numbers
-from linq_provider.cli.output import make_printable
+from linq_provider.cli.output import make_printable, say
 from linq_provider.errors import LinqError
 
 HELP = """Linq phone numbers and where they forward.
@@ -38,13 +38,15 @@ class Commands(click.Group):
         try:
             sys.exit(super().main(*args, **options | {"standalone_mode": False}))
         except click.UsageError as error:
-            click.echo(_usage(error), err=True)
-        except (click.ClickException, LinqError) as error:
-            click.echo(error, err=True)
+            say(_usage(error))
+        except LinqError as error:
+            click.echo(error, err=True)  # that of a roster has a line for each problem
+        except click.ClickException as error:
+            say(error)
         except click.Abort:
-            click.echo("Interrupted.", err=True)
+            say("Interrupted.")
         except OSError as error:
-            click.echo(_unusable(error), err=True)
+            say(_unusable(error))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit
         sys.exit(1)
 

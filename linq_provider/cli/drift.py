@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
-from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows
+from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say
 from linq_provider.cli.stack import stack_resources
 from linq_provider.cli.state import Account, Declared, State
 from linq_provider.core.roster import load_roster
@@ -80,7 +80,7 @@ def drift(context: click.Context, *, roster: Path | None, stack: str | None, und
         print_json(_as_json(differences, declared=len(pairs), undeclared=undeclared))
     else:
         _print(differences)
-        click.echo(_summary(differences, stack, declared=len(pairs), undeclared=undeclared), err=True)
+        say(_summary(differences, stack, declared=len(pairs), undeclared=undeclared))
     context.exit(DRIFT if differences else 0)
 
 

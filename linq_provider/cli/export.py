@@ -10,7 +10,8 @@ import click
 
 from linq_provider.cli.exported import exported, program_text, roster_text
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
-from linq_provider.cli.stack import working_folder
+from linq_provider.cli.output import say
+from linq_provider.cli.programs import working_folder
 from linq_provider.core.account import NO_LINES
 
 FILE: click.Path = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
@@ -49,9 +50,9 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
         _write(file, text, force=force)
     if account.left_out:
         count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
-        click.echo(f"{count} cannot be declared as they are; comments in the output say why.", err=True)
+        say(f"{count} cannot be declared as they are; comments in the output say why.")
     elif not account.lines:
-        click.echo(f"{NO_LINES} Nothing is declared.", err=True)
+        say(f"{NO_LINES} Nothing is declared.")
 
 
 def _refuse_name(file: Path, kind: str, *, force: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from linq_provider.cli.output import working
-from linq_provider.cli.stack import stack_config, values
+from linq_provider.cli.stack import stack_config, stack_name, values
 from linq_provider.config import Settings
 from linq_provider.core import account
 from linq_provider.errors import ConfigurationError
@@ -15,6 +15,7 @@ from linq_provider.phone_number import PhoneNumber
 stack_option: Callable[[Any], Any] = click.option(
     "--stack",
     metavar="NAME",
+    callback=stack_name,
     help="Use this stack of the project in this folder: its key and settings, for drift also its state.",
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from linq_provider.cli.output import Check, Mark, checked
-from linq_provider.cli.stack import run_program, working_folder
+from linq_provider.cli.programs import least_environment, run_program, working_folder
 from linq_provider.errors import LinqError, plain
 
 OLDEST_PYTHON = (3, 10, 0)
@@ -19,6 +19,7 @@ OLDEST_PULUMI = (3, 216, 0)  # the first with ReadResult.inputs; pyproject.toml 
 # Pulumi's release keeps them beside the CLI; the last two are scripts for its Python programs.
 BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PROBE = "import linq_provider; print(linq_provider.__version__)"
+NO_CODE = "/"  # to start Python in: its version 3.10 takes code from the folder that it is started in
 TIMEOUT = 60  # seconds for one program
 INSTALL = "Install the Pulumi CLI, 3.216 or newer, see https://www.pulumi.com/docs/install/."
 
@@ -43,7 +44,7 @@ def _version(found: str, oldest: tuple[int, ...], mend: str, where: str = "") ->
 
 
 def _cli(pulumi: str) -> str:
-    done = run_program(pulumi, "version", timeout=TIMEOUT)
+    done = run_program(pulumi, "version", environment=least_environment(), timeout=TIMEOUT)
     if done.returncode or not re.match(r"v?\d+\.\d+\.\d+", done.stdout):
         raise LinqError(f"`{pulumi} version` prints no version", next_step=INSTALL)
     return _version(done.stdout.strip().lstrip("v"), OLDEST_PULUMI, INSTALL, f" ({pulumi})")
@@ -66,10 +67,10 @@ def _provider_python() -> str | Check:
     if options.get("toolchain") == "poetry" and not options.get("virtualenv"):
         finding = "poetry chooses it; run `poetry run linq-provider doctor`"
         return Check("Python of the provider", Mark.NOT_CHECKED, finding)
-    python, mend = _interpreter(folder, options), _environment_mend(options)
-    if python is None:
-        raise LinqError("there is no such interpreter", next_step=mend)
-    done = run_program(python, "-c", PROBE, timeout=TIMEOUT, folder=folder)
+    mend = _environment_mend(options)
+    python = _interpreter(folder, options, mend)
+    environment = {**least_environment(), "PYTHONSAFEPATH": "1"}  # like -P, which Python 3.10 does not know
+    done = run_program(python, "-c", PROBE, environment=environment, timeout=TIMEOUT, folder=NO_CODE)
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
         raise LinqError(f"{python} cannot import linq_provider: {plain(said)}", next_step=mend)
@@ -101,13 +102,22 @@ def _runtime_options(file: Path) -> Mapping[str, Any] | None:
     return runtime.get("options") or {}
 
 
-def _interpreter(folder: Path, options: Mapping[str, Any]) -> str | None:
+def _interpreter(folder: Path, options: Mapping[str, Any], mend: str) -> str:
     """As pulumi-resource-pulumi-python chooses it."""
     environment = options.get("virtualenv") or (".venv" if options.get("toolchain") == "uv" else None)
     if environment:
         python = folder / str(environment) / "bin" / "python"
-        return str(python) if python.is_file() else None
-    return shutil.which(os.environ.get("PULUMI_PYTHON_CMD") or "python3")
+        if not python.is_file():
+            raise LinqError(f"{python} does not exist", next_step=mend)
+        return str(python)
+    variable = os.environ.get("PULUMI_PYTHON_CMD")
+    found = shutil.which(variable or "python3")
+    if found is None:
+        raise LinqError(
+            f"PULUMI_PYTHON_CMD names {variable}, which does not exist" if variable else "there is no python3 on PATH",
+            next_step=mend,
+        )
+    return os.path.abspath(found)
 
 
 def _environment_mend(options: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import click
 
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
-from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows
+from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say
 from linq_provider.core.account import NO_LINES
 
 
@@ -18,7 +18,7 @@ def numbers(*, as_json: bool, stack: str | None) -> None:
     """
     lines = list_lines(load_settings(stack))
     if not lines:
-        click.echo(NO_LINES, err=True)
+        say(NO_LINES)
     if as_json:
         fields = ("id", "phone_number", "forwarding_number", "line_type")
         print_json([{name: getattr(line, name) for name in fields} for line in lines])

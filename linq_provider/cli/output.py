@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from linq_provider.errors import LinqError, plain
+from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -81,15 +81,21 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def print_check(check: Check) -> None:
     """Print one check as a sentence with its mark in colour on a terminal, else between tabs."""
+    finding, mend = plain(check.finding, limit=500), plain(check.mend, limit=500)
     if not sys.stdout.isatty():
-        click.echo("\t".join((check.mark.value, check.check, check.finding, check.mend)).rstrip("\t"))
+        click.echo("\t".join((check.mark.value, check.check, finding, mend)).rstrip("\t"))
         return
     from rich.text import Text
 
-    found = f": {check.finding}" if check.finding else ""
-    end = "." if check.finding and check.mend and not check.finding.endswith(".") else ""
+    found = f": {finding}" if finding else ""
+    end = "." if finding and mend and not finding.endswith(".") else ""
     mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
-    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {check.mend}".rstrip()), soft_wrap=True)
+    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {mend}".rstrip()), soft_wrap=True)
+
+
+def say(text: object) -> None:
+    """Print a sentence to stderr; what it repeats of a name or an argument is only text."""
+    click.echo(plain(str(text), limit=MAX_MESSAGE), err=True)
 
 
 def make_printable() -> None:
@@ -104,7 +110,9 @@ def working(text: str) -> AbstractContextManager[Any]:
     """Show on a terminal that something takes its time."""
     if not sys.stderr.isatty():
         return nullcontext()
-    return _console(stderr=True).status(text, spinner="line")
+    from rich.text import Text
+
+    return _console(stderr=True).status(Text(plain(text)), spinner="line")
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

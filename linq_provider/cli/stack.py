@@ -1,19 +1,22 @@
 """What a stack knows, through the Pulumi CLI: its configuration and its state, in memory only."""
 
-import errno
 import json
-import os
+import re
 import shutil
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
+import click
+
 from linq_provider.cli.output import working
+from linq_provider.cli.programs import environment_without_key, run_program, working_folder
 from linq_provider.errors import ConfigurationError, LinqError, plain
 
 TIMEOUT = 120  # seconds for one call of the CLI; a state in the cloud has to be fetched and decrypted
-BACKEND = "Check that the backend of the stack answers: `pulumi whoami -v`."
+IF_SLOW = "Check that the backend of the stack answers: `pulumi whoami -v`."
+DOCTOR = "Check the CLI: `linq-provider doctor`."
+# As Pulumi takes it: letters, digits and three other characters; before it, the project and its owner.
+_NAME = re.compile(r"(?:[\w.-]+/){0,2}[\w.-]{1,100}", re.ASCII)
 # What the CLI says, and what to say instead of it.
 _KNOWN = {
     "no stack named": ("There is no stack {stack} here.", "See which there are with `pulumi stack ls`."),
@@ -28,9 +31,20 @@ _KNOWN = {
 }
 
 
+def stack_name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    """Refuse what cannot be the name of a stack: for an empty one, Pulumi would take the stack that is selected."""
+    if value is None or _NAME.fullmatch(value):
+        return value
+    if not value.strip():
+        raise click.UsageError("The name of the stack is empty.")
+    raise click.UsageError(f"{value} is no name of a stack.")
+
+
 def values(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The values of a stack's configuration, as `Settings.load` takes them."""
-    return {key: setting["value"] for key, setting in config.items() if "value" in setting}
+    return {
+        key: setting["value"] for key, setting in config.items() if isinstance(setting, dict) and "value" in setting
+    }
 
 
 def stack_config(stack: str) -> dict[str, dict[str, Any]]:
@@ -41,51 +55,19 @@ def stack_config(stack: str) -> dict[str, dict[str, Any]]:
 def stack_resources(stack: str) -> list[dict[str, Any]]:
     """The resources in the state of a stack, decrypted, the oldest first."""
     deployment = _ask(stack, "stack", "export", "--show-secrets").get("deployment") or {}
-    return deployment.get("resources") or []
+    resources = (deployment.get("resources") or []) if isinstance(deployment, dict) else [deployment]
+    if not all(map(_is_resource, resources)):
+        raise LinqError(f"The state of stack {stack} is not of the form that Pulumi 3 writes.", next_step=DOCTOR)
+    return list(resources)
 
 
-def run_program(*command: str, timeout: float, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A program run to its end, `timeout` in seconds; the Pulumi CLI then looks for no newer version of itself."""
-    try:
-        return subprocess.run(
-            command,
-            env={**os.environ, "PULUMI_SKIP_UPDATE_CHECK": "true"},
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            errors="replace",
-            timeout=timeout,
-            check=False,
-        )
-    except OSError as error:
-        raise _not_started(command[0], error) from None
-    except subprocess.TimeoutExpired:
-        raise LinqError(f"`{' '.join(command[:2])}` did not end within {timeout} s.", next_step=BACKEND) from None
-
-
-def _not_started(program: str, error: OSError) -> LinqError:
-    if error.errno == errno.ENOEXEC:
-        return LinqError(
-            f"{program} cannot be started: it is no program for this machine.",
-            next_step="Install the one for its processor and operating system.",
-        )
-    if error.errno == errno.ENOENT and os.path.lexists(program):
-        return LinqError(
-            f"{program} cannot be started: the interpreter that it names does not exist.",
-            next_step="Install the program again.",
-        )
-    return LinqError(f"{program} cannot be started: {error.strerror or error}.")
-
-
-def working_folder() -> Path:
-    """The folder that the command was started in."""
-    try:
-        return Path.cwd()
-    except FileNotFoundError:
-        raise LinqError(
-            "The folder that this command was started in no longer exists.", next_step="Change to another folder."
-        ) from None
+def _is_resource(value: Any) -> bool:
+    texts, maps = ("urn", "type"), ("inputs", "outputs")
+    return (
+        isinstance(value, dict)
+        and all(isinstance(value.get(name), str) for name in texts)
+        and all(isinstance(value.get(name) or {}, dict) for name in maps)
+    )
 
 
 def _ask(stack: str, *command: str) -> dict[str, Any]:
@@ -99,15 +81,17 @@ def _ask(stack: str, *command: str) -> dict[str, Any]:
     working_folder()
     options = (f"--stack={stack}", "--non-interactive", "--color=never")
     with working(f"Reading stack {stack}"):
-        done = run_program(pulumi, *command, *options, timeout=TIMEOUT)
+        done = run_program(
+            pulumi, *command, *options, environment=environment_without_key(), timeout=TIMEOUT, if_slow=IF_SLOW
+        )
     if done.returncode:
         raise _refusal(stack, command[0], done.stderr)
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
+        answer = json.loads(done.stdout)
     except ValueError:
-        raise LinqError(
-            f"`pulumi {command[0]}` printed no JSON.", next_step="Check the CLI: `linq-provider doctor`."
-        ) from None
+        answer = None
+    if not isinstance(answer, dict):
+        raise LinqError(f"`pulumi {command[0]}` printed no JSON.", next_step=DOCTOR)
     return answer
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +13,8 @@ from linq_provider.errors import LinqError
 # The pickle of every dynamic provider of this package names its module. It is searched for that and never loaded:
 # who can write a state could run code in whoever loads it.
 MODULE = b"linq_provider.dynamic"
-NATIVE = ("linq:index:PhoneNumberForwarding", "linq:index:PhoneNumberForwardings")
+NAMES = ("PhoneNumberForwarding", "PhoneNumberForwardings")
+TYPES = {f"{package}:{name}" for package in ("pulumi-python:dynamic/linq", "linq:index") for name in NAMES}
 PROVIDERS = "pulumi:providers:"
 # How the engine marks a secret in a state, and which mark says secret (sdk/go/common/resource/sig in pulumi/pulumi);
 # and how it records what it does not know (sdk/go/common/resource/plugin/rpc.go).
@@ -96,17 +98,17 @@ def _settings(provider: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _is_forwarding(resource: Mapping[str, Any]) -> bool:
-    """Whether it is ours: by its native type, by the class of its provider, or because it looks like one.
+    """Whether it is ours: by its type, by the class of its provider, or because it looks like one.
 
     Classes of the program can have any type, and a provider class of its own need not name ours.
     """
     outputs = resource.get("outputs") or {}
-    if resource["type"] in NATIVE or any(map(_names_our_module, (outputs, resource.get("inputs") or {}))):
+    if resource["type"] in TYPES or any(map(_names_our_module, (outputs, resource.get("inputs") or {}))):
         return True
     if not resource["type"].startswith("pulumi-python:dynamic"):
         return False
-    one = _revealed(outputs.get("phone_number_id"))[0] == resource["id"] and "phone_number" in outputs
-    return ("forwarding_number" in outputs and one) or ("forwardings" in outputs and resource["id"] == "fleet")
+    one = _revealed(outputs.get("phone_number_id"))[0] == resource.get("id") and "phone_number" in outputs
+    return ("forwarding_number" in outputs and one) or ("forwardings" in outputs and resource.get("id") == "fleet")
 
 
 def _names_our_module(properties: Mapping[str, Any]) -> bool:
@@ -127,7 +129,7 @@ def _declared_by(resource: Mapping[str, Any]) -> Iterator[Declared]:
             number, secret = _number(value, name)
             yield Declared(line, "" if hidden else line, number, secret or hidden, name)
         return
-    line = str(resource["id"])  # the phone_number_id; never secret in Pulumi
+    line = str(resource.get("id", ""))  # the phone_number_id; never secret in Pulumi
     label, hidden = _revealed(outputs.get("phone_number") or outputs.get("phoneNumber") or line)
     number, secret = _number(outputs.get("forwarding_number", outputs.get("forwardingNumber")), name)
     yield Declared(line, line if hidden else label, number, secret, name)
@@ -147,7 +149,9 @@ def _not_recorded(name: str) -> LinqError:
 def _revealed(value: Any) -> tuple[Any, bool]:
     """A value of a decrypted state, and whether it is secret."""
     if isinstance(value, Mapping) and value.get(SIGNATURE) == SECRET and "plaintext" in value:
-        return json.loads(value["plaintext"]), True
+        with suppress(TypeError, ValueError):
+            return json.loads(value["plaintext"]), True
+        return None, True
     return value, False
 
 

@@ -195,7 +195,11 @@ def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.Mo
     [
         ("name: x\nruntime: python\n", "ok", "bin/python3 has linq_provider"),
         ("name: x\nruntime: {name: python, options: {virtualenv: venv}}\n", "ok", "project/venv/bin/python has"),
-        ("name: x\nruntime: {name: python, options: {toolchain: uv}}\n", "fails", "there is no such interpreter"),
+        (
+            "name: x\nruntime: {name: python, options: {toolchain: uv}}\n",
+            "fails",
+            "project/.venv/bin/python does not exist",
+        ),
         ("name: x\nruntime: {name: python, options: {toolchain: poetry}}\n", "not checked", "poetry"),
         ("name: x\nruntime: nodejs\n", "fails", "not a Python one"),
         ("{", "ok", "bin/python3 has linq_provider"),
@@ -271,7 +275,7 @@ def test_a_proxy(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctor()[1]["way to the API"]["finding"]
     assert found.startswith("through the proxy proxy.invalid, which has no address: ")
     monkeypatch.setenv("HTTPS_PROXY", "http://[canary-proxy")
-    assert doctor()[1]["way to the API"]["finding"].startswith("through the proxy ?, which has no address: ")
+    assert doctor()[1]["way to the API"]["finding"] == "the URL of the proxy is malformed"
     monkeypatch.setenv("NO_PROXY", "api.invalid")
     assert doctor()[1]["way to the API"]["finding"].startswith("directly to api.invalid")
 
@@ -340,3 +344,83 @@ def test_a_stack_that_cannot_be_read(doctor: Doctor) -> None:
     assert "cannot read stack dev" in checks["configuration"]["finding"]
     assert checks["key"]["mark"] == "not checked"
     assert checks["override"]["mark"] == "ok"
+
+
+# What the programs that it starts are given
+
+PRIVATE = {
+    "LINQ_API_V3_API_KEY": KEY,
+    "LINQ_API_KEY_OVERRIDE": KEY,
+    "LINQ_API_V3_CUSTOM_HEADERS": "X-Key: canary",
+    "PULUMI_CONFIG_PASSPHRASE": "canary-passphrase",
+    "PULUMI_CONFIG_PASSPHRASE_FILE": "canary-file",
+    "PULUMI_ACCESS_TOKEN": "canary-token",
+    "AWS_SECRET_ACCESS_KEY": "canary-aws",
+    "MISE_GITHUB_TOKEN": "canary-mise",
+    "HTTPS_PROXY": "http://user:canary@127.0.0.1:9",
+}
+
+
+def test_programs_are_told_no_secret(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pulumi version` and the Python of the provider get a path and a home, but no key, passphrase, token or proxy."""
+    for name, value in PRIVATE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    program(machine / "pulumi", '/usr/bin/env > "${0%/*}/told-pulumi"; echo v3.259.0')
+    program(machine / "python3", '/usr/bin/env > "${0%/*}/told-python"; echo 0.1.0')
+    assert doctor()[0] == 0
+    for told in ("told-pulumi", "told-python"):
+        text = (machine / told).read_text()
+        assert [name for name in PRIVATE if f"{name}=" in text] == []
+        assert "canary" not in text
+        assert f"PATH={machine}\nHOME=/home/somebody" in text or "HOME=/home/somebody" in text.splitlines()
+
+
+def test_code_of_the_current_folder_is_not_run(doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project folder with modules of the names that are imported does not come to run any of them."""
+    for name in ("linq_provider", "pulumi", "json", "sitecustomize"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'harm')!r}, 'w')\n__version__ = '666'\n")
+    monkeypatch.setenv("PULUMI_PYTHON_CMD", sys.executable)
+    _, checks = doctor()
+    assert checks["Python of the provider"]["mark"] == "ok"
+    assert "666" not in checks["Python of the provider"]["finding"]
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "finding"),
+    [
+        ("python9", "PULUMI_PYTHON_CMD names python9, which does not exist"),
+        ("/no/such/python", "PULUMI_PYTHON_CMD names /no/such/python, which does not exist"),
+        ("", "there is no python3 on PATH"),
+    ],
+)
+def test_an_interpreter_that_is_missing(
+    doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch, variable: str, finding: str
+) -> None:
+    """An interpreter that is not there is named, and what names it."""
+    (machine / "python3").unlink()
+    monkeypatch.setenv("PULUMI_PYTHON_CMD", variable)
+    code, checks = doctor()
+    assert (code, checks["Python of the provider"]["finding"]) == (1, finding)
+
+
+@pytest.mark.parametrize("which", ["pulumi", "python3"])
+def test_a_program_for_another_machine(doctor: Doctor, machine: Path, which: str) -> None:
+    """A program that cannot be started is named, with why, and the other checks go on."""
+    (machine / which).write_bytes(b"\x7fELF\x02\x01\x01" + bytes(64))
+    code, checks = doctor()
+    assert code == 1
+    name = {"pulumi": "Pulumi CLI", "python3": "Python of the provider"}[which]
+    assert checks[name]["finding"] == f"{machine / which} cannot be started: it is no program for this machine."
+    assert checks["lines"]["mark"] == "ok"
+
+
+def test_names_are_only_text(machine: Path, run: Run) -> None:
+    """A setting's name with markup, tabs and line breaks is neither colour nor another row."""
+    config = {"linq:apiKey": {"value": KEY, "secret": True}, "linq:[bold]x\ty\n\x1b[31mok\tno": {"value": "9"}}
+    (machine / "config").write_text(json.dumps(config))
+    code, shown, _ = run("doctor", "--stack", "dev")
+    assert code == 0
+    row = next(line for line in shown.splitlines() if "settings of the stack" in line)
+    assert row.split("\t")[2] == "no such setting: linq:[bold]x y [31mok no"

@@ -532,3 +532,43 @@ def test_a_value_that_is_not_known(drift: Run, state: State) -> None:
     """A number that the engine recorded as unknown is exit 1, not drift."""
     state(one("a", A_ID, "04da6b54-80e4-46f7-96ec-b56ff0331ba9", A))
     assert drift("--stack", "dev")[0] == 1
+
+
+@pytest.mark.parametrize("name", ["[bold]emea[/bold]", "emea\x1b[31m\n\tx", "e" * 1000, ""])
+def test_the_name_of_a_provider_is_only_text(drift: Run, state: State, away: Emulator, name: str) -> None:
+    """A provider with markup, control characters or nothing in its name is neither obeyed nor a traceback."""
+    declared = {**emea(away, "canary-7f3d1c9a"), "urn": f"{STACK}{PROVIDER}::{name}"}
+    declared["inputs"]["linq:explicitProvider"] = name
+    reference = f"{declared['urn']}::{declared['id']}"
+    state(declared, one(name, LONDON_ID, "", LONDON, provider=reference))
+    code, shown, said = drift("--stack", "dev")
+    assert (code, shown, said.count("\n")) == (1, "", 1)
+    assert "\x1b" not in said
+    assert len(said) < 502
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {"urn": f"{STACK}{ONE}::a"},
+        {"urn": f"{STACK}{ONE}::a", "type": ONE},
+        {"urn": f"{STACK}{ONE}::a", "type": ONE, "id": A_ID, "outputs": []},
+        {
+            "urn": f"{STACK}{ONE}::a",
+            "type": ONE,
+            "id": A_ID,
+            "outputs": {"forwarding_number": {**secret(""), "plaintext": "{"}},
+        },
+        {"urn": f"{STACK}{PROVIDER}::p", "type": PROVIDER, "inputs": 3},
+        {"urn": 3, "type": FLEET, "id": "fleet", "outputs": {"forwardings": {A: 1}}},
+        3,
+    ],
+    ids=str,
+)
+def test_a_state_of_another_shape(drift: Run, state: State, broken: Any) -> None:
+    """What no state of Pulumi looks like is either passed over or an error in a sentence."""
+    state(broken)
+    code, shown, said = drift("--stack", "dev", "--undeclared")
+    assert (code, shown) in ((1, ""), (2, f"undeclared\t{A}\t-\t{OFFICE}\t-\n"))
+    assert said.count("\n") == 1

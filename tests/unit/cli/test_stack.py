@@ -173,3 +173,45 @@ def test_what_pulumi_prints_is_read_as_utf_8(numbers: Numbers) -> None:
     code, _, said = numbers("printf 'error: b\\377ckend\\n' >&2; exit 1")
     assert (code, said.count("\n")) == (1, 1)
     assert said.startswith("`pulumi config` cannot read stack dev: b\ufffdckend.")
+
+
+def test_the_pulumi_cli_gets_the_passphrase_and_no_key(
+    numbers: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reads a stack needs its passphrase and its logins, and nothing of Linq."""
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase")
+    monkeypatch.setenv("AWS_PROFILE", "a profile")
+    monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", "canary-of-the-override")
+    numbers(f"/usr/bin/env > {tmp_path}/told; exit 1")
+    told = (tmp_path / "told").read_text()
+    assert "PULUMI_CONFIG_PASSPHRASE=a passphrase" in told
+    assert "AWS_PROFILE=a profile" in told
+    assert "LINQ_" not in told
+    assert "canary" not in told
+
+
+@pytest.mark.parametrize("command", ["numbers", "export", "drift", "doctor"])
+@pytest.mark.parametrize("name", ["", " ", "\t", "\x1b[31mdev", "[bold]dev[/bold]", "dev\n", "a/b/c/d", "$(id)", "dév"])
+def test_what_cannot_be_the_name_of_a_stack(run: Run, tmp_path: Path, command: str, name: str) -> None:
+    """Such a name is refused in a sentence, and never another stack; nothing in it is obeyed."""
+    code, shown, said = run(command, "--stack", name, PATH=str(tmp_path))
+    assert (code, shown) == (1, "")
+    assert ("is empty" if not name.strip() else "is no name of a stack") in said
+    assert said.endswith(f"See `linq-provider {command} --help`.\n")
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("name", ["dev", "acme/phones/prod", "acme/prod.eu-1_x", "-dev"])
+def test_what_can_be_the_name_of_a_stack(run: Run, tmp_path: Path, name: str) -> None:
+    """Every name that Pulumi takes reaches it as one argument."""
+    (tmp_path / "pulumi").write_text(f'#!/bin/sh\necho "$4" > {tmp_path}/called\nexit 1\n')
+    (tmp_path / "pulumi").chmod(0o755)
+    run("numbers", "--stack", name, PATH=str(tmp_path))
+    assert (tmp_path / "called").read_text() == f"--stack={name}\n"
+
+
+@pytest.mark.parametrize("answer", ["[]", "null", '"x"', "3", "{"])
+def test_an_answer_of_another_shape(numbers: Numbers, answer: str) -> None:
+    """What is JSON but no object is told like what is no JSON at all."""
+    assert numbers(f"echo '{answer}'")[2].startswith("`pulumi config` printed no JSON.")
