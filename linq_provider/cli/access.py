@@ -7,13 +7,13 @@ from typing import Any
 
 from linq_provider.cli.lines import list_lines, require_key
 from linq_provider.cli.network import way_to
-from linq_provider.cli.output import Check, Mark, checked, failed
+from linq_provider.cli.output import Check, Mark, checked, count_forwarded, failed
 from linq_provider.cli.stack import stack_config, values
 from linq_provider.config import DEFAULT_BASE_URL, KEYS, Settings
 from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError
 from linq_provider.phone_number import PhoneNumber
 
-SECONDS = 15.0  # for the one call; who runs the doctor waits for it
+SECONDS = 15.0  # for the one call: somebody is waiting for the answer
 OVERRIDE = "LINQ_API_KEY_OVERRIDE"
 
 
@@ -29,7 +29,9 @@ def access_checks(stack: str | None) -> Iterator[Check]:
     except LinqError as error:
         yield failed("configuration", error)
     if OVERRIDE in os.environ:
-        yield Check("override", Mark.WARNING, f"{OVERRIDE} is set and beats every key", "Unset it after use.")
+        yield Check(
+            "override", Mark.WARNING, f"{OVERRIDE} is set and used in place of every other key", "Unset it after use."
+        )
     else:
         yield Check("override", Mark.OK, f"{OVERRIDE} is not set")
     if settings is None:
@@ -44,20 +46,20 @@ def access_checks(stack: str | None) -> Iterator[Check]:
 
 def _stack_key(stack: str, key: Mapping[str, Any] | None) -> str:
     if key is None:
-        return f"stack {stack} has none, so that of the environment is used"
+        return f"stack {stack} has none; the key of the environment is used"
     if not key.get("secret"):
         raise LinqError(
             "it is set without --secret, which `pulumi up` refuses",
             next_step="Run `pulumi config set --secret linq:apiKey` and enter it again; then replace the key at Linq.",
         )
-    return f"secret in stack {stack}"
+    return f"stored as a secret in stack {stack}"
 
 
 def _unread_settings(config: Mapping[str, Any]) -> Iterator[Check]:
     unknown = sorted(key for key in config if key.startswith("linq:") and key not in KEYS)
     if unknown:
-        mend = "Mend the name, or take it out with `pulumi config rm`: nobody reads it."
-        yield Check("settings of the stack", Mark.WARNING, f"no such setting: {', '.join(unknown)}", mend)
+        fix = "Correct the name, or remove it with `pulumi config rm`: nothing reads it."
+        yield Check("settings of the stack", Mark.WARNING, f"no such setting: {', '.join(unknown)}", fix)
 
 
 def _key(settings: Settings) -> str:
@@ -81,7 +83,7 @@ def _answer(settings: Settings) -> Iterator[Check]:
 def _lines(seen: Sequence[PhoneNumber]) -> str:
     if not seen:
         raise LinqError(
-            "the key is accepted and sees no lines at all",
+            "the key is accepted, but it sees no lines",
             next_step="Ask the owner of the Linq account for a key that sees your lines.",
         )
-    return f"the key sees {len(seen):,}, of which {sum(bool(line.forwarding_number) for line in seen):,} forward"
+    return f"this key sees {count_forwarded([line.forwarding_number for line in seen])}"

@@ -1,4 +1,4 @@
-"""The group of all commands: what they share in errors and exit statuses."""
+"""The group of all commands: their errors and exit statuses."""
 
 import os
 import sys
@@ -15,14 +15,14 @@ from linq_provider.cli.numbers import numbers
 from linq_provider.cli.output import make_printable, say
 from linq_provider.errors import LinqError
 
-HELP = """Linq phone numbers and where they forward.
+HELP = """Show Linq phone lines and where calls to them are forwarded, and check what Pulumi needs to manage them.
 
 \b
-Exit status: 0 done; 1 an error, told in one sentence on stderr; drift: 2 for a difference.
-The key is read from LINQ_API_V3_API_KEY, or with --stack from that stack; it is never an argument.
+Exit status: 0 success; 1 an error, explained in one sentence on stderr; 2 (drift only) something differs.
+The API key is read from LINQ_API_V3_API_KEY, or with --stack from that stack. It is never an argument.
 
 \b
-Completion of commands and options, for the shell that is running:
+To complete commands and options with the Tab key in the shell that is running:
   bash  eval "$(_LINQ_PROVIDER_COMPLETE=bash_source linq-provider)"
   zsh   eval "$(_LINQ_PROVIDER_COMPLETE=zsh_source linq-provider)"
   fish  _LINQ_PROVIDER_COMPLETE=fish_source linq-provider | source
@@ -30,7 +30,7 @@ Completion of commands and options, for the shell that is running:
 
 
 class Commands(click.Group):
-    """A group whose errors all end with exit status 1: click's 2 for wrong usage would say drift."""
+    """A group whose errors all end with exit status 1: with 2, which click uses, `drift` reports a difference."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command and end the process with its exit status."""
@@ -53,7 +53,8 @@ class Commands(click.Group):
 
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "linq-provider"
-    return f"{error.format_message().rstrip('.')}. See `{command} --help`."
+    said = error.format_message()
+    return f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{command} --help`."
 
 
 def _unusable(error: OSError) -> str:

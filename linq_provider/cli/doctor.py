@@ -1,4 +1,4 @@
-"""`linq-provider doctor`: is everything there that `pulumi up` needs."""
+"""`linq-provider doctor`: check that everything `pulumi up` needs is there."""
 
 from dataclasses import asdict
 from itertools import chain
@@ -16,12 +16,12 @@ from linq_provider.cli.output import Mark, json_option, print_check, print_json
 @stack_option
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool, stack: str | None) -> None:
-    """Check what `pulumi up` needs: this machine, the key, the network, and what the key sees. Only reads.
+    """Check that everything `pulumi up` needs is there: programs, key, network, account. Nothing is changed.
 
-    One line a check: ok, warning, fails or not checked; what it found; and how to mend it. In a pipe,
-    mark, check, finding and mend are separated by tabs; --json prints an array.
+    Each check is one line: ok, warning, fails or not checked; what was found; and how to fix it. In a
+    pipe, tabs separate mark, check, finding and fix. --json prints an array.
 
-    Exit status: 1 where a check fails, else 0. A warning is no failure.
+    Exit status: 1 if a check fails, else 0. A warning is not a failure.
     """
     checks = []
     for check in chain(machine_checks(), access_checks(stack)):

@@ -1,4 +1,4 @@
-"""`linq-provider export`: the live account as a program or a roster that adopts it."""
+"""`linq-provider export`: a program or a roster that declares the account as it is now."""
 
 import os
 import shutil
@@ -21,18 +21,18 @@ ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls 
 
 @click.command()
 @click.option("--format", "kind", type=click.Choice([*SUFFIXES]), help="Default: by the ending of FILE, else python.")
-@click.option("-o", "--output", "file", type=FILE, metavar="FILE", help="Write here, not to stdout.")
-@click.option("--force", is_flag=True, help="Replace FILE where it exists.")
+@click.option("-o", "--output", "file", type=FILE, metavar="FILE", help="Write to FILE, not to stdout.")
+@click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @stack_option
 def export(*, kind: str | None, file: Path | None, force: bool, stack: str | None) -> None:
-    """Write the live account as a Pulumi program or roster that adopts it.
+    """Write a Pulumi program or a roster that declares the account as it is now.
 
-    After it, `pulumi up` writes nothing at Linq, and the next preview is empty. Every line that the
-    key sees is declared, in the order of the phone numbers; one that is not forwarded is declared
-    with "", so that a later change by hand shows as drift. Take out what is not yours to manage.
+    The `pulumi up` after it changes nothing at Linq, and the next preview is empty. Every line that the
+    key sees is declared, in the order of the phone numbers. A line that is not forwarded is declared
+    with "", so that a later change by hand is found. Remove the lines that you do not want to manage.
 
     A program declares up to 50 lines one by one, and more as one fleet. A line that cannot be declared
-    as it is stands there as a comment that says why.
+    as it is becomes a comment that says why.
     """
     file = None if file == Path("-") else file
     kind = kind or ("yaml" if file and file.suffix.lower() in SUFFIXES["yaml"] else "python")
@@ -56,9 +56,9 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
 
 
 def _refuse_name(file: Path, kind: str, *, force: bool) -> None:
-    """A program or roster under another name would be of no use: neither Python nor `load_roster` would take it."""
+    """Under another name neither Python nor `load_roster` would take it."""
     if file.suffix.lower() not in SUFFIXES[kind]:
-        raise click.UsageError(f"{file} is no name for {kind}: it must end in {' or '.join(SUFFIXES[kind])}.")
+        raise click.UsageError(f"{file} is not a name for {kind}: it must end in {' or '.join(SUFFIXES[kind])}.")
     if not force and os.path.lexists(file):
         raise _exists(file)
 
@@ -68,7 +68,7 @@ def _exists(file: Path) -> click.ClickException:
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
-    """Write the whole file or nothing; without `force` never one that came into being meanwhile."""
+    """Write the whole file or nothing; without `force` never over a file that was made meanwhile."""
     try:
         target = Path(os.path.realpath(file))
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:

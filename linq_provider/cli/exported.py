@@ -1,19 +1,20 @@
-"""The lines of an account as they can be declared, and the text of a program or roster that declares them."""
+"""How the lines of an account can be declared, and the text of a program or roster that declares them."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from linq_provider.cli.output import count_forwarded
 from linq_provider.core.e164 import e164_problem, is_uuid
 from linq_provider.errors import plain
 from linq_provider.phone_number import PhoneNumber
 
-MOST_RESOURCES = 50  # lines; beyond it one fleet is easier to read, and cheaper for the engine
+MOST_RESOURCES = 50  # lines; one fleet for more is easier to read, and faster
 PROGRAM = '''\
 """Where calls to the lines of a Linq account are forwarded: {summary}.
 
 Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
-nothing. "" declares: not forwarded. Deleting what stands here clears the forwarding, see `retain_on_delete`.
+nothing. "" means: not forwarded. Removing a resource clears its forwarding, unless it has `retain_on_delete`.
 """
 
 import linq_provider as linq
@@ -28,12 +29,12 @@ ROSTER = """\
 #
 #     linq.ForwardingRoster("lines", file="{file}")
 #
-# `pulumi up` adopts the lines as they are and writes nothing. "" declares: not forwarded.
-# A line that is taken out of this file later is cleared.
+# `pulumi up` adopts the lines as they are and writes nothing. "" means: not forwarded.
+# A line that is removed from this file later is cleared.
 """
 ROSTER_OF_NOTHING = """\
 # There is nothing to declare: `linq-provider export` found no line that can be declared.
-# Pulumi refuses a roster without lines, because it would silence every line of a fleet.
+# Pulumi refuses a roster without lines, because it would clear every line of a fleet.
 """
 LEFT_OUT = "# Left out, because they cannot be declared as they are:\n"
 
@@ -56,10 +57,8 @@ class ExportedAccount:
 
     @property
     def summary(self) -> str:
-        """How many lines there are, and how many of them forward."""
-        forwarded = sum(bool(line.forwarding_number) for line in self.lines)
-        lines = "1 line" if len(self.lines) == 1 else f"{len(self.lines):,} lines"
-        return f"{lines}, {forwarded:,} of them forwarded"
+        """How many lines there are, and how many of them are forwarded."""
+        return count_forwarded([line.forwarding_number for line in self.lines])
 
     @property
     def comment(self) -> str:
@@ -104,9 +103,9 @@ def _problem(line: PhoneNumber, targets: Mapping[str, str], *, named_by_number: 
     if not named_by_number and not is_uuid(line.id):
         return "neither its number nor its id is well-formed"
     if line.forwarding_number and (problem := e164_problem(line.forwarding_number)):
-        return f"where it forwards {problem}"
+        return f"the number that it forwards to {problem}"
     if _goes_round(line.phone_number, targets):
-        return f"it forwards to {line.forwarding_number}, from where calls come back, and never ring"
+        return f"it forwards to {line.forwarding_number}, and from there calls come back, so that they never ring"
     return ""
 
 

@@ -16,7 +16,7 @@ stack_option: Callable[[Any], Any] = click.option(
     "--stack",
     metavar="NAME",
     callback=stack_name,
-    help="Use this stack of the project in this folder: its key and settings, for drift also its state.",
+    help="A stack of the project in this folder: use its key and settings (drift: and its state).",
 )
 
 
@@ -26,11 +26,11 @@ def load_settings(stack: str | None) -> Settings:
 
 
 def require_key(settings: Settings) -> None:
-    """Refuse to go on without a key, in the words of a command."""
+    """Refuse to go on without a key, with the next step for a command."""
     try:
         settings.require_api_key()
     except ConfigurationError as error:
-        error.next_step = "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+        error.next_step = "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
         raise
 
 

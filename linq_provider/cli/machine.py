@@ -21,7 +21,7 @@ BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resou
 PROBE = "import linq_provider; print(linq_provider.__version__)"
 NO_CODE = "/"  # to start Python in: its version 3.10 takes code from the folder that it is started in
 TIMEOUT = 60  # seconds for one program
-INSTALL = "Install the Pulumi CLI, 3.216 or newer, see https://www.pulumi.com/docs/install/."
+INSTALL = "Install the Pulumi CLI, version 3.216 or newer: https://www.pulumi.com/docs/install/."
 
 
 def machine_checks() -> Iterator[Check]:
@@ -37,9 +37,9 @@ def machine_checks() -> Iterator[Check]:
     yield checked("Python of the provider", _provider_python)
 
 
-def _version(found: str, oldest: tuple[int, ...], mend: str, where: str = "") -> str:
+def _version(found: str, oldest: tuple[int, ...], fix: str, where: str = "") -> str:
     if tuple(int(number) for number in re.findall(r"\d+", found)[:3]) < oldest:
-        raise LinqError(f"{found} is older than {'.'.join(map(str, oldest))}{where}", next_step=mend)
+        raise LinqError(f"{found} is older than {'.'.join(map(str, oldest))}{where}", next_step=fix)
     return f"{found}{where}"
 
 
@@ -56,24 +56,24 @@ def _host(pulumi: str) -> str:
     missing = [program for program in BESIDE if shutil.which(program, path=path) is None]
     if missing:
         raise LinqError(f"{', '.join(missing)} not found", next_step=INSTALL)
-    return "beside the CLI or on PATH"
+    return "found beside the CLI or on PATH"
 
 
 def _provider_python() -> str | Check:
     """Whether the Python that Pulumi starts for dynamic providers has this package."""
     folder, options = _project()
     if options is None:
-        raise LinqError("the project in this folder is not a Python one", next_step="Use a Python project.")
+        raise LinqError("the project in this folder is not in Python", next_step="Run the command in a Python project.")
     if options.get("toolchain") == "poetry" and not options.get("virtualenv"):
-        finding = "poetry chooses it; run `poetry run linq-provider doctor`"
+        finding = "poetry chooses it: run `poetry run linq-provider doctor`"
         return Check("Python of the provider", Mark.NOT_CHECKED, finding)
-    mend = _environment_mend(options)
-    python = _interpreter(folder, options, mend)
+    fix = _how_to_install(options)
+    python = _interpreter(folder, options, fix)
     environment = {**least_environment(), "PYTHONSAFEPATH": "1"}  # like -P, which Python 3.10 does not know
     done = run_program(python, "-c", PROBE, environment=environment, timeout=TIMEOUT, folder=NO_CODE)
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
-        raise LinqError(f"{python} cannot import linq_provider: {plain(said)}", next_step=mend)
+        raise LinqError(f"{python} cannot import linq_provider: {plain(said)}", next_step=fix)
     return f"{python} has linq_provider {done.stdout.strip()}"
 
 
@@ -102,25 +102,25 @@ def _runtime_options(file: Path) -> Mapping[str, Any] | None:
     return runtime.get("options") or {}
 
 
-def _interpreter(folder: Path, options: Mapping[str, Any], mend: str) -> str:
+def _interpreter(folder: Path, options: Mapping[str, Any], fix: str) -> str:
     """As pulumi-resource-pulumi-python chooses it."""
     environment = options.get("virtualenv") or (".venv" if options.get("toolchain") == "uv" else None)
     if environment:
         python = folder / str(environment) / "bin" / "python"
         if not python.is_file():
-            raise LinqError(f"{python} does not exist", next_step=mend)
+            raise LinqError(f"{python} does not exist", next_step=fix)
         return str(python)
     variable = os.environ.get("PULUMI_PYTHON_CMD")
     found = shutil.which(variable or "python3")
     if found is None:
         raise LinqError(
             f"PULUMI_PYTHON_CMD names {variable}, which does not exist" if variable else "there is no python3 on PATH",
-            next_step=mend,
+            next_step=fix,
         )
     return os.path.abspath(found)
 
 
-def _environment_mend(options: Mapping[str, Any]) -> str:
+def _how_to_install(options: Mapping[str, Any]) -> str:
     if options.get("virtualenv") or options.get("toolchain"):
         return "Run `pulumi install` in the project, with linq-provider among its requirements."
     return (

@@ -21,7 +21,7 @@ BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in the order in which requ
 
 
 def way_to(base_url: str) -> str | Check:
-    """Which host is asked first, the proxy or the API itself; it has an address, and certificates can be checked."""
+    """Check certificates, proxy and addresses, and say which host is asked first: the proxy, or the API itself."""
     from linq_provider.api.transport import proxy_of  # `requests` is slow to import
 
     if base_url.startswith("https:"):
@@ -34,7 +34,9 @@ def way_to(base_url: str) -> str | Check:
     way = _with_address(proxy_host, f"through the proxy {proxy_host}")
     if entry := _entry_without_effect(host):
         finding = f"{way}; {entry} in NO_PROXY does not count, because requests compare it with {host}"
-        return Check("way to the API", Mark.WARNING, finding, f"Write {host} there, if it is to be asked directly.")
+        return Check(
+            "way to the API", Mark.WARNING, finding, f"Write {host} there, if it is to be reached without the proxy."
+        )
     return way
 
 
@@ -50,7 +52,7 @@ def _with_address(host: str, way: str) -> str:
 
 
 def _host_of(proxy: str) -> str:
-    """Without user and password, which are nobody's business."""
+    """The host alone: user and password are not shown."""
     parts = PROXY.fullmatch(proxy)
     if parts is None:
         raise LinqError(
@@ -60,7 +62,7 @@ def _host_of(proxy: str) -> str:
         )
     scheme = (parts["scheme"] or "http").lower()
     if scheme not in SCHEMES:
-        raise LinqError(f"the proxy is of a kind that is not known: {scheme}", next_step="Check HTTPS_PROXY.")
+        raise LinqError(f"proxies of the kind {scheme} are not supported", next_step="Check HTTPS_PROXY.")
     if scheme.startswith("socks") and find_spec("socks") is None:
         raise LinqError(
             f"the proxy {parts['host']} speaks SOCKS, and PySocks is not installed",

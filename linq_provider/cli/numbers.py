@@ -1,4 +1,4 @@
-"""`linq-provider numbers`: the account's lines and where they forward."""
+"""`linq-provider numbers`: the lines of the account, and where calls to them are forwarded."""
 
 import click
 
@@ -11,10 +11,9 @@ from linq_provider.core.account import NO_LINES
 @json_option
 @stack_option
 def numbers(*, as_json: bool, stack: str | None) -> None:
-    """Show the account's lines and where they forward.
+    """List the lines of the account, and where calls to them are forwarded.
 
-    The key is read from LINQ_API_V3_API_KEY, or from the stack. In a pipe, each line of output holds
-    phone number, where it forwards, id and type, separated by tabs; --json prints an array.
+    In a pipe, tabs separate phone number, where it forwards, id and type. --json prints an array.
     """
     lines = list_lines(load_settings(stack))
     if not lines:

@@ -1,4 +1,4 @@
-"""What commands print: tables and checks on a terminal, plain text between tabs in a pipe, or JSON."""
+"""What commands print: tables and checks on a terminal, text between tabs in a pipe, or JSON."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=Tr
 
 
 class Mark(str, enum.Enum):
-    """What came out of a check."""
+    """The result of a check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -37,16 +37,16 @@ COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT
 
 @dataclass(frozen=True)
 class Check:
-    """What `doctor` looked at, what came out, and how to mend it."""
+    """One check of `doctor`: its result, what was found, and how to fix it."""
 
     check: str
     mark: Mark
     finding: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 def checked(name: str, find: Callable[..., str | Check], *arguments: Any) -> Check:
-    """One check: what `find` returns is well, and what it raises fails."""
+    """One check: it is ok with what `find` returns, and fails with what it raises."""
     try:
         found = find(*arguments)
     except LinqError as error:
@@ -62,6 +62,12 @@ def failed(name: str, error: LinqError) -> Check:
 def forwards_to(forwarding_number: str) -> str:
     """A forwarding number as people read it."""
     return forwarding_number or "not forwarded"
+
+
+def count_forwarded(forwarding_numbers: Sequence[str]) -> str:
+    """How many lines there are, and how many of them are forwarded."""
+    lines = "1 line" if len(forwarding_numbers) == 1 else f"{len(forwarding_numbers):,} lines"
+    return f"{lines}, {sum(map(bool, forwarding_numbers)):,} of them forwarded"
 
 
 def print_json(value: Any) -> None:
@@ -81,25 +87,25 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 def print_check(check: Check) -> None:
     """Print one check as a sentence with its mark in colour on a terminal, else between tabs."""
-    finding, mend = plain(check.finding, limit=500), plain(check.mend, limit=500)
+    finding, fix = plain(check.finding, limit=500), plain(check.fix, limit=500)
     if not sys.stdout.isatty():
-        click.echo("\t".join((check.mark.value, check.check, finding, mend)).rstrip("\t"))
+        click.echo("\t".join((check.mark.value, check.check, finding, fix)).rstrip("\t"))
         return
     from rich.text import Text
 
     found = f": {finding}" if finding else ""
-    end = "." if finding and mend and not finding.endswith(".") else ""
+    end = "." if finding and fix and not finding.endswith(".") else ""
     mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
-    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {mend}".rstrip()), soft_wrap=True)
+    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {fix}".rstrip()), soft_wrap=True)
 
 
 def say(text: object) -> None:
-    """Print a sentence to stderr; what it repeats of a name or an argument is only text."""
+    """Print a sentence to stderr, without control characters that a name or an argument in it may have."""
     click.echo(plain(str(text), limit=MAX_MESSAGE), err=True)
 
 
 def make_printable() -> None:
-    """Let every text be printed, whatever the streams are: closed by the shell, or of an encoding that lacks some."""
+    """Let every text be printed, also where a shell has closed a stream or an encoding lacks some characters."""
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -107,7 +113,7 @@ def make_printable() -> None:
 
 
 def working(text: str) -> AbstractContextManager[Any]:
-    """Show on a terminal that something takes its time."""
+    """Show on a terminal what is being waited for."""
     if not sys.stderr.isatty():
         return nullcontext()
     from rich.text import Text

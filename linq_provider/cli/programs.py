@@ -63,7 +63,7 @@ def working_folder() -> Path:
 def _not_started(program: str, error: OSError) -> LinqError:
     if error.errno == errno.ENOEXEC:
         return LinqError(
-            f"{program} cannot be started: it is no program for this machine.",
+            f"{program} cannot be started: it is not a program for this machine.",
             next_step="Install the one for its processor and operating system.",
         )
     if error.errno == errno.ENOENT and os.path.lexists(program):

@@ -32,12 +32,12 @@ _KNOWN = {
 
 
 def stack_name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse what cannot be the name of a stack: for an empty one, Pulumi would take the stack that is selected."""
+    """Refuse what cannot be a stack's name: with an empty one, Pulumi would take the selected stack."""
     if value is None or _NAME.fullmatch(value):
         return value
     if not value.strip():
         raise click.UsageError("The name of the stack is empty.")
-    raise click.UsageError(f"{value} is no name of a stack.")
+    raise click.UsageError(f"{value} is not a valid stack name.")
 
 
 def values(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -102,5 +102,5 @@ def _refusal(stack: str, command: str, stderr: str) -> ConfigurationError:
     errors = [line.removeprefix("error: ") for line in stderr.splitlines() if line.startswith("error: ")]
     return ConfigurationError(
         f"`pulumi {command}` cannot read stack {stack}: {plain(' '.join(errors) or stderr)}.",
-        next_step=f"Mend that first; `pulumi {command} --stack {stack}` shows it too.",
+        next_step=f"Fix that first; `pulumi {command} --stack {stack}` shows it too.",
     )

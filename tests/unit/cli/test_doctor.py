@@ -1,4 +1,4 @@
-"""`linq-provider doctor`: each check with what it finds, and how to mend it.
+"""`linq-provider doctor`: each check with what it finds, and how to fix it.
 
 A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
 """
@@ -94,20 +94,23 @@ def test_all_is_well(doctor: Doctor, emulator: Emulator) -> None:
     assert {check["mark"] for check in checks.values()} == {"ok"}
     assert checks["key"]["finding"] == "well-formed, from LINQ_API_V3_API_KEY"
     assert checks["base URL"]["finding"] == f"{emulator.url}, which is not Linq's own"
-    assert checks["lines"]["finding"] == "the key sees 3, of which 1 forward"
+    assert checks["lines"]["finding"] == "this key sees 3 lines, 1 of them forwarded"
     assert [request.method for request in emulator.requests] == ["GET"]
 
 
 @pytest.mark.usefixtures("machine")
 def test_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipe each check is a line with mark, name, finding and mend between tabs; a failure is exit 1."""
+    """In a pipe each check is a line with mark, name, finding and fix between tabs; a failure is exit 1."""
     monkeypatch.delenv("LINQ_API_V3_API_KEY")
     code, shown, _ = run("doctor")
     assert code == 1
     rows = [line.split("\t") for line in shown.splitlines()]
     assert [row[1] for row in rows] == CHECKS
     assert ["fails", "key", "No Linq API key is configured."] in [row[:3] for row in rows]
-    assert rows[CHECKS.index("key")][3] == "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+    assert (
+        rows[CHECKS.index("key")][3]
+        == "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
+    )
     assert rows[-1] == ["not checked", "lines"]
 
 
@@ -134,7 +137,7 @@ def test_an_old_cli(doctor: Doctor, machine: Path) -> None:
     assert code == 1
     assert checks["Pulumi CLI"]["mark"] == "fails"
     assert checks["Pulumi CLI"]["finding"].startswith("3.215.9 is older than 3.216.0")
-    assert "3.216 or newer" in checks["Pulumi CLI"]["mend"]
+    assert "3.216 or newer" in checks["Pulumi CLI"]["fix"]
 
 
 def test_a_cli_that_does_not_run(doctor: Doctor, machine: Path) -> None:
@@ -170,7 +173,7 @@ def test_a_linked_cli(doctor: Doctor, machine: Path, tmp_path: Path, monkeypatch
 
 
 def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
-    """The python3 on PATH that cannot import the package fails, and the mend names the one that can."""
+    """The python3 on PATH that cannot import the package fails, and the fix names the one that can."""
     program(machine / "python3", "echo \"ModuleNotFoundError: No module named 'pulumi'\" >&2; exit 1")
     code, checks = doctor()
     assert code == 1
@@ -178,7 +181,7 @@ def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
         "cannot import linq_provider: ModuleNotFoundError: No module named 'pulumi'"
         in (checks["Python of the provider"]["finding"])
     )
-    assert sys.executable in checks["Python of the provider"]["mend"]
+    assert sys.executable in checks["Python of the provider"]["fix"]
 
 
 def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +204,7 @@ def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.Mo
             "project/.venv/bin/python does not exist",
         ),
         ("name: x\nruntime: {name: python, options: {toolchain: poetry}}\n", "not checked", "poetry"),
-        ("name: x\nruntime: nodejs\n", "fails", "not a Python one"),
+        ("name: x\nruntime: nodejs\n", "fails", "is not in Python"),
         ("{", "ok", "bin/python3 has linq_provider"),
     ],
 )
@@ -241,7 +244,7 @@ def test_a_key_that_sees_nothing(doctor: Doctor, emulator: Emulator) -> None:
     emulator.fail(Fault.parse("empty-list"), times=None)
     code, checks = doctor()
     assert code == 1
-    assert checks["lines"]["finding"] == "the key is accepted and sees no lines at all"
+    assert checks["lines"]["finding"] == "the key is accepted, but it sees no lines"
 
 
 def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +255,7 @@ def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
         code, checks = doctor()
     assert code == 1
     assert "the connection failed (Connection refused)" in checks["API"]["finding"]
-    assert "Check the network" in checks["API"]["mend"]
+    assert "Check the network" in checks["API"]["fix"]
     assert checks["lines"]["mark"] == "not checked"
 
 
@@ -307,9 +310,9 @@ def test_an_override(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("config", "mark", "finding"),
     [
-        ({"linq:apiKey": {"value": KEY, "secret": True}}, "ok", "secret in stack dev"),
+        ({"linq:apiKey": {"value": KEY, "secret": True}}, "ok", "stored as a secret in stack dev"),
         ({"linq:apiKey": {"value": KEY, "secret": False}}, "fails", "set without --secret, which `pulumi up` refuses"),
-        ({}, "ok", "stack dev has none, so that of the environment is used"),
+        ({}, "ok", "stack dev has none; the key of the environment is used"),
     ],
 )
 def test_the_key_of_a_stack(doctor: Doctor, machine: Path, config: dict[str, object], mark: str, finding: str) -> None:
@@ -412,7 +415,7 @@ def test_a_program_for_another_machine(doctor: Doctor, machine: Path, which: str
     code, checks = doctor()
     assert code == 1
     name = {"pulumi": "Pulumi CLI", "python3": "Python of the provider"}[which]
-    assert checks[name]["finding"] == f"{machine / which} cannot be started: it is no program for this machine."
+    assert checks[name]["finding"] == f"{machine / which} cannot be started: it is not a program for this machine."
     assert checks["lines"]["mark"] == "ok"
 
 

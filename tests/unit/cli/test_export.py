@@ -30,7 +30,7 @@ PROGRAM = '''\
 """Where calls to the lines of a Linq account are forwarded: 2 lines, 1 of them forwarded.
 
 Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
-nothing. "" declares: not forwarded. Deleting what stands here clears the forwarding, see `retain_on_delete`.
+nothing. "" means: not forwarded. Removing a resource clears its forwarding, unless it has `retain_on_delete`.
 """
 
 import linq_provider as linq
@@ -58,8 +58,8 @@ ROSTER = """\
 #
 #     linq.ForwardingRoster("lines", file="lines.yaml")
 #
-# `pulumi up` adopts the lines as they are and writes nothing. "" declares: not forwarded.
-# A line that is taken out of this file later is cleared.
+# `pulumi up` adopts the lines as they are and writes nothing. "" means: not forwarded.
+# A line that is removed from this file later is cleared.
 "+12025550100": "+12025559999"  # iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
 "+12025550101": ""  # 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
 """
@@ -174,11 +174,14 @@ def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -
     code, program, said = export()
     assert (code, said) == (0, "3 of 5 lines cannot be declared as they are; comments in the output say why.\n")
     assert [each["phone_number"] for each in declared(program)] == ["+12025550100", "+12025550104"]
-    assert "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): where it forwards is not in E.164 format" in program
-    assert "it forwards to +12025550103, from where calls come back, and never ring" in program
+    assert (
+        "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format"
+        in program
+    )
+    assert "it forwards to +12025550103, and from there calls come back, so that they never ring" in program
     assert export("-o", "lines.yaml")[0] == 0
     assert set(load_roster("lines.yaml")) == {"+12025550100", "+12025550104"}
-    assert "where it forwards is not in E.164 format" in Path("lines.yaml").read_text()
+    assert "the number that it forwards to is not in E.164 format" in Path("lines.yaml").read_text()
 
 
 def test_a_number_that_names_no_line(export: Run, emulator: Emulator) -> None:
@@ -277,7 +280,7 @@ def test_a_name_that_nobody_would_read(export: Run, emulator: Emulator, argument
     """A program has to end in .py and a roster in .yaml or .yml; anything else is refused before anything is asked."""
     code, text, said = export(*arguments)
     assert (code, text) == (1, "")
-    assert f"{arguments[1]} is no name for " in said
+    assert f"{arguments[1]} is not a name for " in said
     assert emulator.requests == []
     assert list(Path().iterdir()) == []
 

@@ -31,7 +31,7 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Way:
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
         check = checked("way to the API", way_to, base_url)
-        assert "canary" not in check.finding + check.mend
+        assert "canary" not in check.finding + check.fix
         return check
 
     return way
@@ -75,13 +75,13 @@ def test_a_malformed_proxy_is_not_repeated(way: Way, proxy: str) -> None:
     """Of a URL that cannot be taken apart for sure, no piece is shown."""
     check = way(HTTPS_PROXY=proxy)
     assert (check.mark, check.finding) == (Mark.FAILS, "the URL of the proxy is malformed")
-    assert "%40" in check.mend
+    assert "%40" in check.fix
 
 
 def test_a_proxy_of_an_unknown_kind(way: Way) -> None:
     """A scheme that urllib3 does not know is named."""
     check = way(HTTPS_PROXY="ftp://user:canary@127.0.0.1")
-    assert (check.mark, check.finding) == (Mark.FAILS, "the proxy is of a kind that is not known: ftp")
+    assert (check.mark, check.finding) == (Mark.FAILS, "proxies of the kind ftp are not supported")
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS4"])
@@ -93,7 +93,7 @@ def test_a_socks_proxy(way: Way, monkeypatch: pytest.MonkeyPatch, scheme: str) -
         Mark.FAILS,
         "the proxy 127.0.0.1 speaks SOCKS, and PySocks is not installed",
     )
-    assert "pip install 'requests[socks]'" in check.mend
+    assert "pip install 'requests[socks]'" in check.fix
 
 
 def test_a_socks_proxy_with_pysocks(way: Way, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -158,7 +158,7 @@ def test_certificates_that_cannot_be_used(way: Way, tmp_path: Path, variable: st
     (tmp_path / "empty.pem").touch()
     check = way(**{variable: str(tmp_path / file), "HTTPS_PROXY": PROXY})
     assert (check.mark, check.finding) == (Mark.FAILS, f"{variable} names {tmp_path / file}, which {problem}")
-    assert variable in check.mend
+    assert variable in check.fix
     assert way("http://127.0.0.1:8099").mark is Mark.OK
 
 

@@ -118,12 +118,12 @@ def test_the_pulumi_cli_gets_no_stdin(numbers: Numbers) -> None:
         ),
         (
             "echo 'warning: old' >&2; printf 'error: the \\033[31mbackend\\nis away\\n' >&2; exit 1",
-            "`pulumi config` cannot read stack dev: the [31mbackend. Mend that first; `pulumi config --stack dev` shows"
+            "`pulumi config` cannot read stack dev: the [31mbackend. Fix that first; `pulumi config --stack dev` shows"
             " it too.",
         ),
         (
             "echo 'Segmentation fault' >&2; exit 139",
-            "`pulumi config` cannot read stack dev: Segmentation fault. Mend that first; `pulumi config --stack dev`"
+            "`pulumi config` cannot read stack dev: Segmentation fault. Fix that first; `pulumi config --stack dev`"
             " shows it too.",
         ),
         ("echo Logged in", "`pulumi config` printed no JSON. Check the CLI: `linq-provider doctor`."),
@@ -150,8 +150,8 @@ def test_without_the_pulumi_cli(numbers: Numbers, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"\x7fELF\x02\x01\x01" + bytes(64), "cannot be started: it is no program for this machine."),
-        (b"no program", "cannot be started: it is no program for this machine."),
+        (b"\x7fELF\x02\x01\x01" + bytes(64), "cannot be started: it is not a program for this machine."),
+        (b"no program", "cannot be started: it is not a program for this machine."),
         (b"#!/no/such/interpreter\n", "cannot be started: the interpreter that it names does not exist."),
     ],
     ids=["other architecture", "text", "interpreter"],
@@ -196,7 +196,7 @@ def test_what_cannot_be_the_name_of_a_stack(run: Run, tmp_path: Path, command: s
     """Such a name is refused in a sentence, and never another stack; nothing in it is obeyed."""
     code, shown, said = run(command, "--stack", name, PATH=str(tmp_path))
     assert (code, shown) == (1, "")
-    assert ("is empty" if not name.strip() else "is no name of a stack") in said
+    assert ("is empty" if not name.strip() else "is not a valid stack name") in said
     assert said.endswith(f"See `linq-provider {command} --help`.\n")
     assert said.count("\n") == 1
     assert "\x1b" not in said

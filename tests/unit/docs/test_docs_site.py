@@ -36,6 +36,7 @@ NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py"}
 OUTPUT = {
     ("commands.py", "HELP"),
     ("drift.py", "HELP"),
+    ("output.py", "count_forwarded"),
     *(("drift.py", name) for name in ("_print", "_summary", "_count")),
     *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),
     *(("exported.py", name) for name in ("summary", "_fleet", "_resources", "_entry")),
