@@ -25,9 +25,9 @@ FIELDS = {
 }
 HELP = """Compare what is declared with what is live, and show what differs. Nothing is changed.
 
-What a stack declares is what its state records: that of the last `pulumi up`, or of a refresh after
-it. Resources of a linq.Provider are compared with the account of that provider. With --roster and
---stack together, both are compared with the account of the stack, and have to agree.
+What a stack declares is what its state records: the numbers of the last `pulumi up`. Resources of a
+linq.Provider are compared with the account of that provider. With --roster and --stack together, both
+are compared with the account of the stack, and have to agree.
 
 \b
 Each row begins with one of these words; in a pipe tabs separate what, line, declared, live, declared by.

@@ -120,19 +120,32 @@ def _names_our_module(properties: Mapping[str, Any]) -> bool:
 
 
 def _declared_by(resource: Mapping[str, Any]) -> Iterator[Declared]:
+    """What the stack last wrote: a refresh that finds something else keeps that as `applied_number`, always secret."""
     outputs, name = resource.get("outputs") or {}, _name(resource)
     if "forwardings" in outputs:
-        forwardings, hidden = _revealed(outputs["forwardings"])
-        if not isinstance(forwardings, Mapping):
-            raise _not_recorded(name)
-        for line, value in forwardings.items():
-            number, secret = _number(value, name)
-            yield Declared(line, "" if hidden else line, number, secret or hidden, name)
+        yield from _declared_by_fleet(outputs, name)
         return
     line = str(resource.get("id", ""))  # the phone_number_id; never secret in Pulumi
-    label, hidden = _revealed(outputs.get("phone_number") or outputs.get("phoneNumber") or line)
-    number, secret = _number(outputs.get("forwarding_number", outputs.get("forwardingNumber")), name)
+    label, hidden = _revealed(_output(outputs, "phone_number") or line)
+    applied = _output(outputs, "applied_number")
+    number, secret = _number(_output(outputs, "forwarding_number") if applied is None else applied, name)
     yield Declared(line, line if hidden else label, number, secret, name)
+
+
+def _declared_by_fleet(outputs: Mapping[str, Any], name: str) -> Iterator[Declared]:
+    forwardings, hidden = _revealed(outputs["forwardings"])
+    applied, _ = _revealed(_output(outputs, "applied_numbers") or {})
+    if not isinstance(forwardings, Mapping) or not isinstance(applied, Mapping):
+        raise _not_recorded(name)
+    for line, value in forwardings.items():
+        number, secret = _number(applied.get(line, value), name)
+        yield Declared(line, "" if hidden else line, number, secret or hidden or line in applied, name)
+
+
+def _output(outputs: Mapping[str, Any], name: str) -> Any:
+    """An output of a dynamic resource, or of a native one, whose names are in camel case."""
+    first, *rest = name.split("_")
+    return outputs.get(name, outputs.get(first + "".join(map(str.capitalize, rest))))
 
 
 def _number(value: Any, name: str) -> tuple[str, bool]:

@@ -160,6 +160,31 @@ def test_drift_finds_every_forwarding(stack: Workspace) -> None:
     ]
 
 
+def test_drift_after_a_refresh(stack: Workspace) -> None:
+    """A refresh records what is live, and drift still compares with what the stack last wrote, single and fleet."""
+    a, b, _ = stack.emulator.phone_numbers
+    stack.program(
+        f"""
+        linq.PhoneNumberForwarding("one", phone_number="{a.phone_number}", forwarding_number="{OFFICE}")
+        linq.PhoneNumberForwardings("many", forwardings={{"{b.phone_number}": "{OFFICE}"}})
+        """
+    )
+    stack.up()
+    stack.emulator.set_forwarding(a.id, DESK)
+    stack.emulator.set_forwarding(b.id, DESK)
+    stack.refresh()
+    code, shown, _ = linq_provider(stack, "drift", "--stack", "dev")
+    assert (code, sorted(shown.splitlines())) == (
+        2,
+        [
+            f"changed\t{a.phone_number}\t[secret]\t{DESK}\tone",
+            f"changed\t{b.phone_number}\t[secret]\t{DESK}\tmany",
+        ],
+    )
+    stack.up()
+    assert linq_provider(stack, "drift", "--stack", "dev")[:2] == (0, "")
+
+
 def test_drift_of_a_line_that_waits_for_its_deletion(stack: Workspace) -> None:
     """A resource whose deletion failed is declared no longer: its line is compared for the one that declares it."""
     a, b, _ = stack.emulator.phone_numbers

@@ -572,3 +572,15 @@ def test_a_state_of_another_shape(drift: Run, state: State, broken: Any) -> None
     code, shown, said = drift("--stack", "dev", "--undeclared")
     assert (code, shown) in ((1, ""), (2, f"undeclared\t{A}\t-\t{OFFICE}\t-\n"))
     assert said.count("\n") == 1
+
+
+def test_a_refresh_hides_no_drift(drift: Run, state: State) -> None:
+    """What a refresh found is recorded as live, but what the stack last wrote stays declared; it is always secret."""
+    fleet = resource(FLEET, "all", "fleet", forwardings={B: "", C: DESK}, applied_numbers=secret({C: OFFICE}))
+    state({**one("a", A_ID, OFFICE, A), "outputs": {**SHAPE, "applied_number": secret(DESK)}}, fleet)
+    code, shown, _ = drift("--stack", "dev")
+    assert code == 2
+    assert shown.splitlines() == [
+        f"changed\t{A}\t[secret]\t{OFFICE}\ta",
+        f"changed\t{C}\t[secret]\tnot forwarded\tall",
+    ]
