@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from conftest import API_KEY
+from postgres import PASSWORD, Postgres, postgres_server
 from workspace import PROJECT, Run, Workspace
 
 from linq_provider.emulator import Fault
@@ -57,47 +52,16 @@ def test_two_pipelines_on_one_stack(stack: Workspace) -> None:
     stack.empty_preview()
 
 
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own, on 127.0.0.1 and a free port."""
-    programs = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql), so this was not run")
-    folder = Path(tempfile.mkdtemp(prefix="linq-postgres-"))  # short: it holds a socket
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    initdb = Path(programs)
-    data = folder / "data"
-    user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    initialise = [initdb, "-D", data, "-U", "linq", "-A", "trust"]
-    subprocess.run(initialise, check=True, capture_output=True, cwd=folder, user=user)
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        [initdb.with_name("postgres"), "-D", data, "-p", str(port), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-        user=user,
-    )
-    try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if "ready to accept connections" in line:
-                break
-        assert server.poll() is None, "the server did not start"
-        yield f"postgres://linq@127.0.0.1:{port}/postgres?sslmode=disable"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=30)
-        shutil.rmtree(folder)
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """One server for the tests of this file, which have a database each."""
+    with postgres_server() as server:
+        yield server
 
 
-def test_state_in_postgresql(stack: Workspace, postgres: str) -> None:
+def test_state_in_postgresql(stack: Workspace, postgres: Postgres) -> None:
     """`pulumi login postgres://…` holds the state: up, drift, a second pipeline that fails cleanly, destroy."""
-    stack.environment["PULUMI_BACKEND_URL"] = postgres
+    stack.environment |= {"PULUMI_BACKEND_URL": postgres.url(), "PGPASSWORD": PASSWORD}
     shutil.rmtree(stack.folder / "backend")
     stack.run("stack", "init", f"organization/{PROJECT}/dev")
     stack.configure("linq:baseUrl", stack.emulator.url)
