@@ -108,7 +108,7 @@ def test_rights_are_least(file: Path) -> None:
     assert {name: rights for name, rights in given.items() if rights} == {
         "preview": {"comment": {"pull-requests"}},
         "drift": {"report": {"issues"}},
-        "release": {"publish": {"id-token"}, "release": {"contents"}},
+        "release": {"attest": {"attestations", "id-token"}, "publish": {"id-token"}, "release": {"contents"}},
     }.get(file.stem, {})
 
 
