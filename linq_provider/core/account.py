@@ -19,6 +19,7 @@ from linq_provider.phone_number import PhoneNumber
 FRESH = 30.0  # seconds; nothing is decided on a list older than this
 FAILURE_SHARED = 5.0  # seconds for which callers that queue behind a failed list call share its error
 ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, where the last one contradicts the state
+LISTS = 10  # after so many that neither agree with the state nor with each other, nothing is decided
 LAG = 5.0  # seconds for which a write of our own is believed more than a list
 NAMED_LINES = 3  # how many visible lines an error names
 NO_LINES = "This key sees no lines at all: is it the right account?"
@@ -154,15 +155,19 @@ class Account:
         All resources of the process share the lists that are asked for again, so a thousand surprises cost two more.
 
         Raises:
+            RefusedError: as `find`, or the lists never agree.
             LinqError: as `find`.
         """
-        line = self.find(identity)
-        for wait in ASKED_AGAIN:
-            if expected(line) or self._seconds_unchanged(identity) >= sum(ASKED_AGAIN):
+        for _ in range(LISTS):
+            snapshot = self._fresh()
+            line, unchanged = snapshot.find(identity), self._seconds_unchanged(snapshot, identity)
+            if expected(line) or unchanged >= sum(ASKED_AGAIN):
                 return line
-            self._ask_again(wait)
-            line = self.find(identity)
-        return line
+            self._ask_again(snapshot, ASKED_AGAIN[0] if unchanged < ASKED_AGAIN[0] else sum(ASKED_AGAIN) - unchanged)
+        raise RefusedError(
+            "Linq's lists of the last seconds contradict each other about this line, so nothing was decided.",
+            next_step="Run the same command again in a minute.",
+        )
 
     def require(self, identity: str) -> PhoneNumber:
         """The line, which a new resource declares.
@@ -226,16 +231,14 @@ class Account:
                 self._snapshot.put(written, since=self._clock())
         return written
 
-    def _seconds_unchanged(self, identity: str) -> float:
+    def _seconds_unchanged(self, snapshot: _Snapshot, identity: str) -> float:
         """For how many seconds all lists have agreed on a line, or on its absence."""
-        snapshot = self._snapshot
-        return snapshot.taken_at - snapshot.since.get(identity, self._first_at) if snapshot else 0.0
+        return snapshot.taken_at - snapshot.since.get(identity, self._first_at)
 
-    def _ask_again(self, wait: float) -> None:
+    def _ask_again(self, last: _Snapshot, wait: float) -> None:
         """Take another list, `wait` seconds after the last one; who comes meanwhile shares it."""
-        last = self._snapshot
         with self._asking_again:
-            if self._snapshot is not last or last is None:
+            if self._snapshot is not last:
                 return
             rest = last.taken_at + wait - self._clock()
             if rest > 0:

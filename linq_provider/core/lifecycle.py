@@ -151,7 +151,7 @@ class ForwardingLifecycle:
             olds.phone_number_id, lambda now: now is not None and now.forwarding_number == olds.forwarding_number
         )
         if line is None and olds.declared_by == "phone_number":
-            line = self._account.find(olds.phone_number)
+            line = self._account.confirmed(olds.phone_number, _is_there)
             if line is not None:
                 self._notify(f"{line.phone_number} is now line {line.id}.")
         if line is not None:
@@ -168,7 +168,7 @@ class ForwardingLifecycle:
         Raises:
             LinqError: the list could not be had.
         """
-        return self._account.confirmed(phone_number_id, lambda now: now is not None)
+        return self._account.confirmed(phone_number_id, _is_there)
 
     def delete(self, olds: Outputs) -> None:
         """Clear the forwarding, unless another resource of the program declares the line.
@@ -215,7 +215,7 @@ class ForwardingLifecycle:
         now = self._account.confirmed(line.id, lambda now: now is not None and _ours(now, number, recorded))
         if now is not None:
             return now
-        other = self._account.find(line.phone_number)
+        other = self._account.confirmed(line.phone_number, _is_there)
         raise moved(other, declared_by=news.declared_by) if other else self._account.not_seen()
 
     def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
@@ -313,6 +313,10 @@ class ForwardingLifecycle:
         except Exception:
             self._declarations.fail(*names)
             raise
+
+
+def _is_there(line: PhoneNumber | None) -> bool:
+    return line is not None
 
 
 def _ours(line: PhoneNumber, declared: str, recorded: str) -> bool:

@@ -240,6 +240,28 @@ def test_a_surprise_in_a_later_list_is_asked_for_again(account: Account, emulato
     assert [request.at for request in emulator.requests] == [1000, 1001, 1004, 1005]
 
 
+def test_a_surprise_of_another_kind_is_a_new_one(account: Account, emulator: Emulator) -> None:
+    """After two lists that show a hand edit, a third that lacks the line does not mean that it is gone."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    emulator.fail(Fault.list_lag(0), times=2)
+    emulator.fail(Fault.list_lacks(SALES))
+    line = confirmed(account)
+    assert line is not None
+    assert line.forwarding_number == ELSEWHERE
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004, 1005, 1006, 1009]
+
+
+def test_lists_that_never_agree_decide_nothing(account: Account, emulator: Emulator) -> None:
+    """Where every other list lacks the line, and the others show another number, the answer is an error."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    for _ in range(10):
+        emulator.fail(Fault.list_lacks(SALES))
+        emulator.fail(Fault.list_lag(0))
+    with pytest.raises(RefusedError, match="contradict each other about this line, so nothing was decided"):
+        confirmed(account)
+    assert len(emulator.requests) <= 11
+
+
 def test_a_failure_while_asking_again_is_an_error(account: Account, emulator: Emulator) -> None:
     """A list that cannot be had does not confirm what the last one said."""
     emulator.fail(Fault.list_lacks(SALES))
