@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import wraps
 from inspect import isawaitable
 from os import PathLike
@@ -139,7 +139,8 @@ def _prepared(forwardings: Any) -> Any:
     With False for None, which Pulumi leaves out of a map: the line would be cleared for it. With each phone_number_id
     in lower case, as the API writes it: Pulumi keeps a value secret under the name that the program gave it.
     """
-    forwardings = _awaited(forwardings)
+    if isawaitable(forwardings):
+        return _later(forwardings, _prepared)
     if isinstance(forwardings, pulumi.Output):
         return forwardings.apply(_prepared)
     if not isinstance(forwardings, Mapping):
@@ -174,7 +175,8 @@ def _with_lower_case_ids(opts: pulumi.ResourceOptions | None) -> pulumi.Resource
 
 
 def _lines_or_bool(overwrite: Any) -> Any:
-    overwrite = _awaited(overwrite)
+    if isawaitable(overwrite):
+        return _later(overwrite, _lines_or_bool)
     if isinstance(overwrite, pulumi.Output):
         return overwrite.apply(_lines_or_bool)
     if isinstance(overwrite, Set | Sequence) and not isinstance(overwrite, str):
@@ -184,20 +186,34 @@ def _lines_or_bool(overwrite: Any) -> Any:
 
 
 def _lower(line: Any) -> Any:
-    line = _awaited(line)
+    if isawaitable(line):
+        return _later(line, _lower)
     if isinstance(line, pulumi.Output):
         return line.apply(_lower)
     return line.lower() if isinstance(line, str) else line
 
 
 def _false_for_none(number: Any) -> Any:
-    number = _awaited(number)
+    if isawaitable(number):
+        return _later(number, _false_for_none)
+    if isinstance(number, Mapping):
+        raise ProgramError(
+            "forwardings has a map in place of a number.",
+            next_step='Write one number for each line, in quotes: "+12025551234".',
+        )
     if isinstance(number, pulumi.Output):
         # What a run still does not know will never be known, because its resource failed; Pulumi would leave it out.
         return number.apply(_false_for_none, run_with_unknowns=not pulumi.runtime.is_dry_run())
     return False if number is None or isinstance(number, Unknown) else number
 
 
-def _awaited(value: Any) -> Any:
-    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too."""
-    return pulumi.Output.from_input(value) if isawaitable(value) else value
+def _later(value: Awaitable[Any], prepare: Callable[[Any], Any]) -> pulumi.Output[Any]:
+    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too.
+
+    It is prepared before Pulumi sees it, because Pulumi prints a traceback for a key that is no text.
+    """
+
+    async def prepared() -> Any:
+        return prepare(await value)
+
+    return pulumi.Output.from_input(prepared())

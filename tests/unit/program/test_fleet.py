@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import pickletools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,6 +219,30 @@ def test_the_whole_life(emulator: Emulator) -> None:
     provider = configured(emulator, timeout=63)
     provider.delete("fleet", read.inputs)
     assert emulator.forwarding(SALES) == ""
+
+
+def later(value: Any) -> Any:
+    """A coroutine of it."""
+
+    async def coroutine() -> Any:
+        return value
+
+    return coroutine()
+
+
+@pytest.mark.parametrize("key", [12025551234, None, 1.5], ids=str)
+@pytest.mark.parametrize("made", [lambda m: m, lambda m: pulumi.Output.from_input("").apply(lambda _: m), later])
+def test_a_key_that_is_no_text(registered: Registered, key: Any, made: Callable[[Any], Any]) -> None:
+    """It is refused in a sentence, wherever the map was made: Pulumi itself would end in a traceback."""
+    with pytest.raises(ProgramError, match=rf"forwardings has the key {key}, which is no text\. Put it in quotes"):
+        run(lambda: linq.PhoneNumberForwardings("fleet", forwardings=made({key: OFFICE})))
+
+
+@pytest.mark.parametrize("made", [lambda v: v, lambda v: pulumi.Output.from_input("").apply(lambda _: v), later])
+def test_a_map_in_place_of_a_number(registered: Registered, made: Callable[[Any], Any]) -> None:
+    """It is refused in a sentence, too, also where its keys are no text."""
+    with pytest.raises(ProgramError, match="forwardings has a map in place of a number"):
+        run(lambda: linq.PhoneNumberForwardings("fleet", forwardings={SALES: made({1: OFFICE})}))
 
 
 def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
