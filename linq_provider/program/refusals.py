@@ -86,8 +86,9 @@ def declare_once(
             gc.collect()  # without a stack, resources of an earlier test may only wait for collection
         earlier = run.resources.get(line, resource)
         if earlier is not resource and not _is_same(earlier, resource):
+            first, second = _names(earlier, resource)
             raise ProgramError(
-                f"'{earlier._linq_name}' and '{resource_name}' declare the same line.",  # type: ignore[attr-defined]
+                f"'{first}' and '{second}' declare the same line.",
                 next_step="Keep one of them: which one's number would win is not defined.",
             )
         run.resources[line] = resource
@@ -100,6 +101,28 @@ def _is_same(earlier: Any, resource: Any) -> bool:
     """Whether it is the same resource of the program of another unit test; in one run the engine refuses it."""
     same_name = (type(earlier), earlier._linq_name) == (type(resource), resource._linq_name)
     return same_name and earlier._linq_parent is resource._linq_parent
+
+
+def _names(one: Any, other: Any) -> tuple[str, str]:
+    """What to call two resources: their names or, where those are the same, with the names of their parents."""
+    if one._linq_name != other._linq_name:
+        return one._linq_name, other._linq_name
+    return _path(one), _path(other)
+
+
+def _path(resource: Any) -> str:
+    """The names from the outermost component to the resource, like berlin/desk/line."""
+    names, parent = [resource._linq_name], resource._linq_parent
+    while parent is not None:
+        names.append(parent._name)
+        parent = _parent_of(parent)
+    return "/".join(reversed(names))
+
+
+def _parent_of(resource: pulumi.Resource) -> pulumi.Resource | None:
+    """The parent of a component: a resource knows its children only."""
+    resources = (each for each in gc.get_objects() if issubclass(type(each), pulumi.Resource))
+    return next((each for each in resources if resource in getattr(each, "_childResources", ())), None)
 
 
 def _run() -> _Run:

@@ -92,6 +92,23 @@ def test_two_declarations_of_one_line(registered: Registered, one: str, other: s
     assert list(registered.resources) == ["sales"]
 
 
+def test_children_of_the_same_name_are_named_with_their_parents(registered: Registered) -> None:
+    """Two components of the same name under different parents: the message has the whole path of both."""
+
+    class Desk(pulumi.ComponentResource):
+        def __init__(self, name: str, parent: pulumi.Resource | None = None) -> None:
+            super().__init__("test:index:Desk", name, None, pulumi.ResourceOptions(parent=parent))
+            if parent is not None:
+                self.line = forward("line", line=SALES_NUMBER, opts=pulumi.ResourceOptions(parent=self))
+
+    @run
+    def _program() -> None:
+        kept = [Desk("desk", Desk("berlin"))]
+        with pytest.raises(ProgramError, match=r"^'berlin/desk/line' and 'paris/desk/line' declare the same line"):
+            Desk("desk", Desk("paris"))
+        assert kept
+
+
 def test_a_line_that_is_known_late_is_declared_once_too() -> None:
     """Lines that come from outputs are compared as soon as they are known; both resources are named."""
 
