@@ -131,19 +131,23 @@ def test_ignore_changes_with_an_id_in_capitals(stack: Workspace) -> None:
     assert live(stack)[0] == ""
 
 
-@pytest.mark.parametrize("key", ["12025551234", "None", "1.5"])
 @pytest.mark.parametrize(
-    "forwardings",
-    ["{{{key}: '+12025559999'}}", "pulumi.Output.from_input({{{key}: '+12025559999'}})", "known({key})"],
-    ids=["plain", "output", "applied"],
+    ("key", "forwardings"),
+    [
+        ("12025551234", '{12025551234: "+12025559999"}'),
+        ("None", 'pulumi.Output.from_input("+12025559999").apply(lambda number: {None: number})'),
+        ("1.5", "later()"),
+    ],
+    ids=["plain", "output", "coroutine"],
 )
 def test_a_key_that_is_no_text(stack: Workspace, key: str, forwardings: str) -> None:
     """It is refused at preview in a sentence that names the key and the cure, wherever the map was made."""
     stack.program(
         f"""
-        def known(key):
-            return pulumi.Output.from_input("+12025559999").apply(lambda number: {{key: number}})
-        linq.PhoneNumberForwardings("fleet", forwardings={forwardings.format(key=key)})
+        async def later():
+            return {{1.5: "+12025559999"}}
+
+        linq.PhoneNumberForwardings("fleet", forwardings={forwardings})
         """
     )
     shown = stack.preview(fails=True).output
@@ -159,19 +163,18 @@ def test_one_line_in_two_components(stack: Workspace) -> None:
     stack.program(
         f"""
         class Desk(pulumi.ComponentResource):
-            def __init__(self, name):
-                super().__init__("test:index:Desk", name)
+            def __init__(self, name, parent):
+                super().__init__("test:index:Desk", name, None, pulumi.ResourceOptions(parent=parent))
                 linq.PhoneNumberForwarding("line", phone_number="{line}", forwarding_number="+12025559999",
                     opts=pulumi.ResourceOptions(parent=self))
 
-        Desk("berlin")
-        Desk("paris")
+        # Of other types, because the URN of a child has the types of its parents, and not their names.
+        for city in ("berlin", "paris"):
+            Desk("desk", pulumi.ComponentResource("test:index:" + city.title(), city))
         """
     )
     shown = stack.preview(fails=True).output
-    assert "declare the same line" in shown
-    assert "berlin" in shown
-    assert "paris" in shown
+    assert "'berlin/desk/line' and 'paris/desk/line' declare the same line." in shown
     assert "Traceback" not in shown
     assert stack.writes() == []
 
