@@ -1,26 +1,36 @@
-"""The seed of the random walks, in one place: each walk prints its seed, and `WALK_SEED=N` takes the same steps again."""
+"""The seeds of the random walks: a walk that fails prints its seed, and `WALK_SEED=N` takes the same walk first."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from random import Random, SystemRandom
 
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-SEED = int(os.environ.get("WALK_SEED") or SystemRandom().randrange(2**32))
+FIRST_SEED = int(os.environ.get("WALK_SEED") or SystemRandom().randrange(2**32))
 
 
-def seeded_random(number: int) -> Random:
-    """The random choices of the walk with this number; each walk has a seed of its own, so that it can be run alone."""
-    return Random(_print_seed(SEED + number))
+@contextmanager
+def seeded_random(number: int) -> Iterator[Random]:
+    """The random choices of one walk of many; what it printed is shown where it fails, with its seed."""
+    printed = StringIO()
+    try:
+        with redirect_stdout(printed):
+            yield Random(FIRST_SEED + number)
+    except BaseException:
+        print(f"{printed.getvalue()}again with: WALK_SEED={FIRST_SEED + number}")
+        raise
 
 
 def run_walks(walk: type[RuleBasedStateMachine], *, walks: int, steps: int) -> None:
     """Let Hypothesis take so many walks of so many steps; where one fails, it looks for a shorter one that fails too."""
-    seed(_print_seed(SEED))(walk)
+    print(f"again with: WALK_SEED={FIRST_SEED}")
     run_state_machine_as_test(
-        walk,
+        seed(FIRST_SEED)(walk),
         settings=settings(
             max_examples=walks,
             stateful_step_count=steps,
@@ -33,6 +43,6 @@ def run_walks(walk: type[RuleBasedStateMachine], *, walks: int, steps: int) -> N
     )
 
 
-def _print_seed(value: int) -> int:
-    print(f"again with: WALK_SEED={value}")
-    return value
+def flip(chance: Random) -> bool:
+    """Heads or tails."""
+    return chance.random() < 0.5

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import Any
 
 import pytest
 from conftest import API_KEY
-from random_walk import seeded_random
+from random_walk import flip, seeded_random
 from workspace import Workspace
 
 pytestmark = pytest.mark.engine
@@ -21,11 +23,13 @@ LINES = 5  # of the account; the last one is never declared
 NAMES = "abcd"
 NUMBERS = ["", "+12025559991", "+12025559992", "+12025559993"]
 HAND_NUMBERS = [*NUMBERS, "+12025550666"]
-REFUSALS = re.compile(r"already forwards to|was changed outside Pulumi")
+REFUSALS = re.compile(r"already forwards to|was changed outside Pulumi|Nothing was cleared")
 ACTIONS = ["new program", "new program", "rename", "rename", "hand edit", "refresh", "new key", "destroy"]
+OVERWRITE, KEEP = "overwrite", "keep"  # the values of LINQ_ON_CONFLICT
 
-INPUTS = {"phone_number", "phone_number_id", "forwarding_number", "overwrite"}
 Inputs = dict[str, str | bool]
+INPUTS = {"phone_number", "phone_number_id", "forwarding_number", "overwrite"}
+Writes = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,37 @@ Program = dict[str, Declared]
 
 @dataclass(frozen=True)
 class Recorded:
-    """One resource of the state."""
+    """One resource of the state; `applied` is what the stack wrote last."""
 
     name: str
     line: str
     number: str
+    applied: str
     inputs: Inputs
     replaced: bool  # and not deleted yet, because the run that replaced it failed
+
+
+@dataclass
+class Expected:
+    """What a run should do: which writes it has to send, which it may send, and what the lines then forward to.
+
+    `refused` is None where it depends on the order in which resources are deleted.
+    """
+
+    live: dict[str, str]
+    refused: bool | None = False
+    least: Writes = field(default_factory=Counter)
+    most: Writes = field(default_factory=Counter)
+
+    def write(self, line: str, number: str, *, least: int = 1, most: int = 1) -> None:
+        """Expect so many writes."""
+        self.least[line, number] += least
+        self.most[line, number] += most
+        self.live[line] = number
+
+    def refuse(self) -> None:
+        """Expect a refusal."""
+        self.refused = True
 
 
 class Walk:
@@ -62,12 +90,13 @@ class Walk:
         self.lines = list(self.emulator.phone_numbers)
         self.key = API_KEY
         self.program: Program = {}
+        self.state: list[Recorded] = []
 
     # What a team does
 
     def take_step(self, chance: Random) -> None:
         """Do anything that a team may do."""
-        action = chance.choice(ACTIONS)
+        action, on_conflict = chance.choice(ACTIONS), chance.choice(["", "", OVERWRITE, KEEP])
         if action == "hand edit":
             self.hand_edit(chance.randrange(LINES), chance.choice(HAND_NUMBERS))
         elif action == "refresh":
@@ -75,36 +104,35 @@ class Walk:
         elif action == "new key":
             self.rotate_key()
         elif action == "destroy":
-            self.destroy()
+            self.destroy(on_conflict=on_conflict)
         else:
             rename = action == "rename" and self.program
             program = renamed(self.program, chance) if rename else random_program(chance)
-            self.up(program, refresh=flip(chance), in_order=flip(chance))
+            self.up(program, refresh=flip(chance), in_order=flip(chance), on_conflict=on_conflict)
 
-    def up(self, program: Program, *, refresh: bool = False, in_order: bool = False) -> bool:
-        """`pulumi up` is refused where a number would be lost that nobody has seen; whether it succeeded.
+    def up(self, program: Program, *, refresh: bool = False, in_order: bool = False, on_conflict: str = "") -> bool:
+        """`pulumi up`; whether it succeeded, which it does unless a number would be lost that nobody has seen.
 
         `in_order`: each resource waits for the one before it, so that a refusal always meets the same state.
         """
-        print(f"walk.up({program}, refresh={refresh}, in_order={in_order})")
+        print(f"walk.up({program}, refresh={refresh}, in_order={in_order}, on_conflict={on_conflict!r})")
         self.program = program
-        recorded, live = self.recorded(), self.live()
-        self.emulator.clear_requests()
         self.stack.program(self.source(program, in_order=in_order))
-        flags = ["--refresh"] if refresh else []
-        done = self.stack.run("up", "--yes", "--skip-preview", *flags, fails=None, LINQ_API_KEY_OVERRIDE=self.key)
-        expected, refused = self.expected(recorded, live, refresh=refresh)
-        writes = Counter(self.stack.writes())
-        assert (done.code != 0) == bool(REFUSALS.search(done.output)) == refused, done.output
-        if refused:
-            assert writes <= expected, done.output
-        else:
-            assert writes == expected, done.output
-            assert self.live() == live | dict(expected.keys())
-            assert sorted((r.name, r.line, r.replaced) for r in self.recorded()) == sorted(
+        expected = self.expected(program, refresh=refresh, on_conflict=on_conflict)
+        succeeded = self.run("up", *(["--refresh"] if refresh else []), on_conflict=on_conflict, expected=expected)
+        if succeeded:
+            assert Counter((r.name, r.line, r.replaced) for r in self.state) == Counter(
                 (name, self.line(declared), False) for name, declared in program.items()
             )
-        return not refused
+        return succeeded
+
+    def destroy(self, *, on_conflict: str = "") -> bool:
+        """`pulumi destroy` sends one clear for each resource of the state, and nothing else; whether it succeeded."""
+        print(f"walk.destroy(on_conflict={on_conflict!r})")
+        expected = self.expected({}, refresh=False, on_conflict=on_conflict)
+        succeeded = self.run("destroy", on_conflict=on_conflict, expected=expected)
+        assert not succeeded or self.state == []
+        return succeeded
 
     def hand_edit(self, line: int, number: str) -> None:
         """Somebody changes a line at Linq."""
@@ -114,13 +142,13 @@ class Walk:
     def refresh(self) -> None:
         """`pulumi refresh` writes nothing, and records what each line forwards to."""
         print("walk.refresh()")
-        before, live = self.recorded(), self.live()
+        before, live = self.state, self.live()
         self.emulator.clear_requests()
         self.stack.refresh(LINQ_API_KEY_OVERRIDE=self.key)
         assert set(self.stack.methods()) <= {"GET"}
-        after = self.recorded()
-        assert Counter((r.name, r.line) for r in after) == Counter((r.name, r.line) for r in before)
-        assert all(resource.number == live[resource.line] for resource in after)
+        self.state = self.recorded()
+        assert Counter((r.name, r.line) for r in self.state) == Counter((r.name, r.line) for r in before)
+        assert all(resource.number == live[resource.line] for resource in self.state)
 
     def rotate_key(self) -> None:
         """The team gets a new key; the old one is refused from now on."""
@@ -128,45 +156,73 @@ class Walk:
         self.emulator.revoke_token(self.key)
         self.key = self.emulator.create_token()
 
-    def destroy(self) -> None:
-        """`pulumi destroy` sends one clear for each resource of the state, and nothing else."""
-        print("walk.destroy()")
-        recorded, live = self.recorded(), self.live()
-        self.emulator.clear_requests()
-        self.stack.destroy(LINQ_API_KEY_OVERRIDE=self.key)
-        assert Counter(self.stack.writes()) == Counter((resource.line, "") for resource in recorded)
-        assert self.live() == live | {resource.line: "" for resource in recorded}
-        assert self.recorded() == []
-
     def end(self) -> None:
-        """Wherever the walk led: after one `up --refresh` with `overwrite`, every line holds what is declared."""
-        program = {"a": Declared(0, NUMBERS[1], overwrite=True), "d": Declared(3, "", overwrite=True)}
-        assert self.up(program, refresh=True)
+        """Wherever the walk led: after one `up --refresh` that may overwrite, every line holds what is declared."""
+        program = {"a": Declared(0, NUMBERS[1]), "d": Declared(3, "")}
+        assert self.up(program, refresh=True, on_conflict=OVERWRITE)
         self.stack.run("preview", "--refresh", "--expect-no-changes", LINQ_API_KEY_OVERRIDE=self.key)
 
-    def expected(
-        self, recorded: list[Recorded], live: dict[str, str], *, refresh: bool
-    ) -> tuple[Counter[tuple[str, str]], bool]:
-        """What `up` of the program writes, and how often; and whether it is refused.
+    # What must hold
 
-        It sends one clear for each resource that holds a line which is no longer declared, and one write for each
-        declared line, where the resource is new or changed and the line forwards to another number. It is refused where
-        that number is neither overwritten nor known to the resource.
-        """
-        declared = {self.line(one) for one in self.program.values()}
-        writes = Counter((resource.line, "") for resource in recorded if resource.line not in declared)
-        refused = False
-        for name, one in self.program.items():
-            line, own = self.line(one), find(recorded, name, self.line(one))
-            known = "" if own is None else live[line] if refresh else own.number
-            unchanged = own is not None and own.inputs | {"forwarding_number": known} == self.inputs(one)
-            if unchanged or live[line] == one.number:
-                continue
-            if one.overwrite or live[line] == known:
-                writes[line, one.number] += 1
-            else:
-                refused = True
-        return writes, refused
+    def run(self, *command: str, on_conflict: str, expected: Expected) -> bool:
+        """Run a command that does what is expected; whether it succeeded."""
+        environment = {"LINQ_API_KEY_OVERRIDE": self.key} | ({"LINQ_ON_CONFLICT": on_conflict} if on_conflict else {})
+        self.emulator.clear_requests()
+        done = self.stack.run(*command, "--yes", "--skip-preview", fails=None, **environment)
+        refused, writes = done.code != 0, Counter(self.stack.writes())
+        assert refused == bool(REFUSALS.search(done.output)), done.output
+        assert expected.refused in (None, refused), done.output
+        assert writes <= expected.most, done.output
+        if not refused:
+            assert expected.least <= writes, done.output
+            assert self.live() == expected.live, done.output
+        self.state = self.recorded()
+        return not refused
+
+    def expected(self, program: Program, *, refresh: bool, on_conflict: str) -> Expected:
+        """What a run of the program should do: one write at most for each declared line, one clear for each other."""
+        live = self.live()
+        state = [replace(each, number=live[each.line]) for each in self.state] if refresh else self.state
+        expected = Expected(dict(live))
+        declared = {self.line(one): name for name, one in program.items()}
+        for line, name in declared.items():
+            others = [each for each in state if each.line == line and (each.name != name or each.replaced)]
+            overwrite = program[name].overwrite or on_conflict == OVERWRITE
+            self.expect_write(expected, program[name], find(state, name, line), others, overwrite=overwrite)
+        for line in {each.line for each in state} - declared.keys():
+            self.expect_clears(expected, [each for each in state if each.line == line], on_conflict=on_conflict)
+        return expected
+
+    def expect_write(
+        self, expected: Expected, declared: Declared, own: Recorded | None, others: list[Recorded], *, overwrite: bool
+    ) -> None:
+        """A new or changed resource writes its number over what it knows; others that hold the line hand it over."""
+        line, number = self.line(declared), declared.number
+        live, known = expected.live[line], own.number if own else ""
+        if own and own.inputs | {"forwarding_number": known} == self.inputs(declared):
+            if live != number and any(is_ours(each, live) for each in others):
+                expected.write(line, number)
+        elif live not in (known, number) and not overwrite:
+            expected.refuse()
+        # The list may lag, so an update that finds its number already there writes it all the same.
+        elif live != number or (own and known != number):
+            expected.write(line, number)
+
+    def expect_clears(self, expected: Expected, holders: list[Recorded], *, on_conflict: str) -> None:
+        """Each resource that holds the line clears it, unless it forwards to a number that the stack did not set."""
+        line, live = holders[0].line, expected.live[holders[0].line]
+        ours = {is_ours(each, live) or on_conflict == OVERWRITE for each in holders}
+        if ours == {False}:
+            if not on_conflict:
+                expected.refuse()
+            return
+        # Nothing is sent where state and list agree that the line is clear, which depends on who is first.
+        forwarded = sum(each.number != "" for each in holders)
+        most = forwarded + (live != "" and forwarded < len(holders))
+        least = max(forwarded, int(live != "")) if ours == {True} else 0
+        expected.write(line, "", least=least, most=most)
+        if ours == {True, False} and not on_conflict and not expected.refused:
+            expected.refused = None
 
     # What is there
 
@@ -180,17 +236,20 @@ class Walk:
 
     def recorded(self) -> list[Recorded]:
         """The resources of the state. Two may hold the same line, after a run that failed half way."""
-        return [
-            Recorded(
-                name=resource["urn"].rpartition("::")[2],
-                line=resource["id"],
-                number=resource["outputs"]["forwarding_number"],
-                inputs={"overwrite": False}
-                | {key: resource["inputs"][key] for key in INPUTS & resource["inputs"].keys()},
-                replaced=resource.get("delete", False),
-            )
-            for resource in self.stack.resources()
-        ]
+        return [self.resource(each) for each in self.stack.resources()]
+
+    def resource(self, resource: dict[str, Any]) -> Recorded:
+        """One resource of the state file. What was applied is a secret, and recorded only where a refresh found more."""
+        name, line, outputs = resource["urn"].rpartition("::")[2], resource["id"], resource["outputs"]
+        before = [each.applied for each in self.state if (each.name, each.line) == (name, line)]
+        return Recorded(
+            name,
+            line,
+            outputs["forwarding_number"],
+            before[0] if "applied_number" in outputs else outputs["forwarding_number"],
+            {"overwrite": False} | {key: value for key, value in resource["inputs"].items() if key in INPUTS},
+            resource.get("delete", False),
+        )
 
     # The program
 
@@ -210,14 +269,14 @@ class Walk:
         """
 
 
-def find(recorded: list[Recorded], name: str, line: str) -> Recorded | None:
+def find(state: Iterable[Recorded], name: str, line: str) -> Recorded | None:
     """The resource of this name, where it holds this line."""
-    return next((r for r in recorded if (r.name, r.line, r.replaced) == (name, line, False)), None)
+    return next((each for each in state if (each.name, each.line, each.replaced) == (name, line, False)), None)
 
 
-def flip(chance: Random) -> bool:
-    """Heads or tails."""
-    return chance.random() < 0.5
+def is_ours(resource: Recorded, live: str) -> bool:
+    """Whether a resource may clear its line: it is clear, or forwards to what the stack wrote last."""
+    return live in ("", resource.applied)
 
 
 def random_program(chance: Random) -> Program:
@@ -244,11 +303,11 @@ def walk(stack: Workspace) -> Walk:
 
 @pytest.mark.parametrize("number", range(max(1, STEPS // STEPS_A_WALK)))
 def test_a_random_walk(walk: Walk, number: int) -> None:
-    """Whatever a team does: no line outside the stack is written, no declared line is cleared, no unseen edit is lost."""
-    chance = seeded_random(number)
-    for _ in range(STEPS_A_WALK):
-        walk.take_step(chance)
-    walk.end()
+    """Whatever a team does: no foreign number is lost, no declared line is cleared, every line given up is."""
+    with seeded_random(number) as chance:
+        for _ in range(STEPS_A_WALK):
+            walk.take_step(chance)
+        walk.end()
 
 
 def test_destroy_clears_once_for_each_resource(walk: Walk) -> None:
@@ -261,6 +320,8 @@ def test_destroy_clears_once_for_each_resource(walk: Walk) -> None:
     # The new "moved" takes the line of "first"; then "refused" ends the run, before anything is deleted.
     program = {"moved": Declared(2, NUMBERS[3], overwrite=True), "refused": Declared(3, NUMBERS[1])}
     assert not walk.up(program, in_order=True)
-    assert [resource.line for resource in walk.recorded()].count(walk.lines[2].id) == 2
-    walk.destroy()
+    assert [resource.line for resource in walk.state].count(walk.lines[2].id) == 2
+    assert walk.destroy(on_conflict=OVERWRITE)
+    line = walk.lines[2].id
+    assert [write for write in walk.stack.writes() if write[0] == line] == [(line, "")] * 2
     walk.end()
