@@ -221,10 +221,12 @@ class ForwardingLifecycle:
     def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
         with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
-            line = self._account.find(line.id) or line  # it may have been cleared until now
-            if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
-                recorded = ""
             number = _text(news.forwarding_number)
+            line = self._account.find(line.id) or line  # it may have been cleared until now
+            if self._declarations.cleared(line.id, line.phone_number):
+                # Where another process of the run cleared it, the list of this one may be older.
+                line = self._confirmed(line, news, "")
+                recorded = ""
             refuse_loop(self._account, self._declarations, line.id, number)
             refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
             # The list may lag, so a write is left out only where the state agrees with it, or knows nothing.

@@ -22,7 +22,9 @@ from lifecycles import (
     problems,
     recorded,
 )
+from walk_server import SharedLog
 
+from linq_provider.core.declarations import Event
 from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs
 from linq_provider.emulator import Emulator, Fault
@@ -562,6 +564,19 @@ def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
     owner = recorded(OFFICE)
     (problem,) = problems(lifecycle, owner.inputs, owner.inputs)
     assert "is declared by another resource of this program too" in problem
+
+
+@pytest.mark.parametrize("number", [OFFICE, DESK])
+def test_a_line_that_another_process_of_the_run_cleared_is_written(world: World, number: str) -> None:
+    """The list of the owner's process is older than the clear, and may show the declared number already."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    events: list[Event] = []
+    old, new = world.process(log=SharedLog(events)), world.process(log=SharedLog(events), live_check=False)
+    new.read(recorded("", line=SUPPORT))
+    old.delete(recorded(OFFICE))
+    new.check(NEW, declared(number))
+    new.create(declared(number))
+    assert world.writes() == [(SALES, ""), (SALES, number)]
 
 
 def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from linq_provider.api.client import LinqClient
 from linq_provider.core.account import Account
-from linq_provider.core.declarations import Declarations
+from linq_provider.core.declarations import Declarations, Log
 from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.core.records import Inputs, MaybeText, Outputs, Unknown
 from linq_provider.emulator import Emulator
@@ -55,9 +55,9 @@ class World:
     def now(self, seconds: float) -> None:
         self.clock.now = seconds
 
-    def process(self, *, live_check: bool = True) -> ForwardingLifecycle:
+    def process(self, *, live_check: bool = True, log: Log | None = None) -> ForwardingLifecycle:
         account = Account(self.client, clock=self.clock, sleep=self.clock.sleep)
-        return ForwardingLifecycle(account, Declarations(), live_check=live_check, notify=self.said.append)
+        return ForwardingLifecycle(account, Declarations(log), live_check=live_check, notify=self.said.append)
 
     def writes(self) -> list[tuple[str, str]]:
         """What was sent to be written: (id, number)."""
