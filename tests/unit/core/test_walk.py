@@ -186,13 +186,13 @@ class Walk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.account = ServerAccount(LINES, api_key="first-key")
-        self.server = WalkServer(self.account, before_write=self.check_write)
+        self.foreign: set[str] = set()  # lines whose number somebody else set
+        self.server = WalkServer(self.account, before_write=self.check_write, after_write=self.foreign.discard)
         self.key = self.state_key = "first-key"  # the one that Linq accepts, and the one that the last `up` recorded
         self.program: dict[str, Declared] = {}
         self.state: dict[str, Resource] = {}
         self.replaced: list[Resource] = []  # and not deleted yet
         self.unseen: set[str] = set()  # lines that may differ from the state, because nothing has shown it yet
-        self.foreign: set[str] = set()  # lines whose number somebody else set
         self.ownerless: set[str] = set()  # lines that no state can know: an unfinished create, a replacement given up
         self.ever_declared: set[str] = set()
         self.operation: Operation | None = None
@@ -385,7 +385,6 @@ class Walk(RuleBasedStateMachine):
         allowed = operation.may_replace
         assert allowed is None or self.live(line) in {*allowed, number}, "a number that somebody else set is lost"
         operation.writes += 1
-        self.foreign.discard(line)
         SEEN[f"{operation.verb} writes"] += 1
 
     @invariant()

@@ -39,12 +39,19 @@ class SharedLog:
 
 
 class WalkServer:
-    """The emulator's API without a socket; it shows each write to the walk before it is applied."""
+    """The emulator's API without a socket; it shows each write to the walk, and tells it which were applied."""
 
-    def __init__(self, account: ServerAccount, *, before_write: Callable[[str, str], Any]) -> None:
+    def __init__(
+        self,
+        account: ServerAccount,
+        *,
+        before_write: Callable[[str, str], object],
+        after_write: Callable[[str], object],
+    ) -> None:
         self.api = Api(account)
         self.broken = 0  # writes that did not end well
         self.before_write = before_write
+        self.after_write = after_write
         self._breaks: list[str] = []  # what becomes of the next writes
 
     @contextmanager
@@ -85,6 +92,7 @@ class WalkClient:
         path = f"{LIST_PATH}/{phone_number_id}"
         if broken in ("", *BREAKS[1::2]):
             row = self._call("PUT", path, json.dumps({"forwarding_number": forwarding_number}).encode())
+            server.after_write(phone_number_id)
         if "killed" in broken:
             raise Killed
         if broken:
