@@ -18,7 +18,7 @@ from linq_provider.phone_number import PhoneNumber
 DRIFT = 2  # exit status
 SECRET = "[secret]"
 # What can differ, and which fields `--json` prints of it.
-FIELDS = {
+FIELDS: dict[str, tuple[str, ...]] = {
     "changed": ("line", "declared", "live", "declared_by"),
     "gone": ("line", "declared", "declared_by"),
     "undeclared": ("line", "id", "live"),

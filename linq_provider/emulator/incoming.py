@@ -38,7 +38,7 @@ class RequestRefused(Exception):
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
-        self.error = ApiError(status, 1000, f"{PHRASES[status]}: {message}")
+        self.error: ApiError = ApiError(status, 1000, f"{PHRASES[status]}: {message}")
 
 
 class Incoming:

@@ -137,7 +137,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _read_head(self) -> bool:
         self._expects_continue = False
-        self.rfile = io.BytesIO(self._incoming.read_head())
+        self.rfile: io.BytesIO = io.BytesIO(self._incoming.read_head())
         self.raw_requestline = self.rfile.readline()
         return bool(self.raw_requestline) and self.parse_request()
 

@@ -257,6 +257,7 @@ LINE = {
 PLANTED = {
     "urn": "urn:pulumi:dev::x::pulumi:providers:pulumi-python::planted",
     "type": "pulumi:providers:pulumi-python",
+    "id": "1",
     "inputs": {"linq:baseUrl": ELSEWHERE},
 }
 
