@@ -22,7 +22,7 @@ def test_somebody_elses_line_is_refused(stack: Workspace) -> None:
     stack.emulator.set_forwarding(line.id, "+12025550001")
     declare(stack)
     for shown in (stack.preview(fails=True).output, stack.up(fails=True).output):
-        assert f"Line {line.id} already forwards to +12025550001, which is not the declared number." in shown
+        assert f"Line {line.id} ({line.phone_number}) already forwards to +12025550001, which is not the declared number." in shown
         assert "set overwrite=True to replace it" in shown
     assert stack.writes() == []
     declare(stack, extra=", overwrite=True")
@@ -52,7 +52,7 @@ def test_an_existing_line_changed_outside_pulumi(stack: Workspace) -> None:
     stack.emulator.clear_requests()
     declare(stack, "+12025551111")
     for shown in (stack.preview(fails=True).output, stack.up(fails=True).output):
-        assert f"Line {line.id} was changed outside Pulumi to +12025550002." in shown
+        assert f"Line {line.id} ({line.phone_number}) was changed outside Pulumi to +12025550002." in shown
         assert "pulumi refresh" in shown
     assert stack.writes() == []
     assert '"+12025559999" => "+12025550002"' in stack.refresh().output
