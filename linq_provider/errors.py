@@ -141,12 +141,14 @@ class FleetError(LinqError):
 class APIConnectionError(LinqError):
     """No complete answer came back; a write may or may not have been applied.
 
-    `transient` says whether another attempt can help: not so for a refused certificate.
+    `transient` says whether another attempt can help: not so for a refused certificate. `unreachable` says that there
+    was no connection, so that nothing was sent.
     """
 
-    def __init__(self, message: str, *, next_step: str = "", transient: bool = True) -> None:
+    def __init__(self, message: str, *, next_step: str = "", transient: bool = True, unreachable: bool = False) -> None:
         super().__init__(message, next_step=next_step)
         self.transient = transient
+        self.unreachable = unreachable
 
 
 class APIConnectionTimeoutError(APIConnectionError):

@@ -40,7 +40,7 @@ def _of_run(engine_address: str) -> Declarations:
 
 @cache
 def _open(settings: Settings) -> Session:
-    client = LinqClient(settings)
+    client = LinqClient(settings, notify=host.print_info)
     address = host.engine_address()
     account, declarations = Account(client), _of_run(address) if address else Declarations()
     run = partial(

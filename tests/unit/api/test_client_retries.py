@@ -12,7 +12,6 @@ from clients import LINE, NEW, FakeTime, client_of, methods
 from linq_provider.api.client import LinqClient
 from linq_provider.emulator import Emulator, Fault
 from linq_provider.errors import (
-    APIConnectionError,
     APIError,
     InternalServerError,
     RateLimitError,
@@ -223,18 +222,6 @@ def test_row_06_5_mb_of_html_become_one_plain_sentence(
     assert len(str(caught.value)) <= 500
     assert str(caught.value).isprintable()
     assert "<" not in str(caught.value)
-
-
-def test_a_connection_error_says_what_to_check(own_emulator: Emulator, fake: FakeTime) -> None:
-    """Nobody listens: eight attempts, then a plain sentence."""
-    client = client_of(own_emulator, fake)
-    own_emulator.stop()
-    with pytest.raises(APIConnectionError, match=r"connection failed \(Connection refused\)"):
-        client.list_phone_numbers()
-    assert len(fake.slept) == 7
-
-
-# What the server says about another attempt
 
 
 @pytest.mark.parametrize(("header", "requests"), [("true", 8), ("false", 1), ("perhaps", 8)])

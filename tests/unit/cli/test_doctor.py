@@ -254,8 +254,9 @@ def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LINQ_API_V3_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
         code, checks = doctor()
     assert code == 1
-    assert "the connection failed (Connection refused)" in checks["API"]["finding"]
-    assert "Check the network" in checks["API"]["fix"]
+    assert "no connection to 127.0.0.1:" in checks["API"]["finding"]
+    assert "the address in LINQ_API_V3_BASE_URL (Connection refused)" in checks["API"]["finding"]
+    assert "the network" in checks["API"]["fix"]
     assert checks["lines"]["mark"] == "not checked"
 
 

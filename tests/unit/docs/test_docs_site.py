@@ -23,13 +23,15 @@ SITE: dict[str, Any] = yaml.safe_load((CHECKOUT / "mkdocs.yml").read_text())
 NO_MESSAGES = {
     "the last attempt returns or raises",  # cannot be reached
     "unexpected end of data",  # Python's, compared with
-    "Tunnel connection failed: 407",  # urllib3's, compared with
+    "Tunnel connection failed",  # urllib3's, compared with
+    "Tunnel connection failed: 407",  # the same
     "no stack named",  # Pulumi's, compared with
     "no Pulumi.yaml project file",  # the same
     "Asking Linq for the lines",  # while it works
     "Reading stack …",  # the same
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
     "the argument api_key",  # where a key came from, inside of the message of a 401
+    "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
 # doctor says itself what each of its findings means; the others write programs, rosters, help and summaries.
 NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py"}

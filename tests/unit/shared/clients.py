@@ -43,13 +43,14 @@ def client_of(
     *,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], object] | None = None,
+    notify: Callable[[str], object] = lambda _: None,
     **changes: Any,
 ) -> LinqClient:
     """A client of the emulator with its key, and settings that are changed; in real time without any other."""
     settings = {"api_key": emulator.api_key, "api_key_source": "linq:apiKey", "base_url": emulator.url} | changes
     if fake is not None:
         clock, sleep = fake.clock, fake.sleep
-    return LinqClient(Settings(**settings), clock=clock, sleep=sleep)
+    return LinqClient(Settings(**settings), clock=clock, sleep=sleep, notify=notify)
 
 
 def methods(emulator: Emulator) -> list[str]:
