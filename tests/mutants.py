@@ -25,6 +25,7 @@ TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
 TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
 
 HOSTILE = "tests/unit/api/test_hostile_answers.py::"
+SILENCE = "tests/unit/api/test_client_silence.py::"
 MUTANTS = [
     # The key of the environment.
     (
