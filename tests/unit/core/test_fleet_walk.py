@@ -25,7 +25,7 @@ from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.emulator.state import Account as ServerAccount
 from linq_provider.emulator.state import build_numbers
-from linq_provider.errors import LinqError
+from linq_provider.errors import FleetError, LinqError
 
 WALKS = int(os.environ.get("WALKS", "40"))
 STEPS_A_WALK = 20
@@ -182,13 +182,14 @@ class Walk(RuleBasedStateMachine):
         self.check_cleared(before, NOTHING, live, on_conflict)
         self.note_left(before, NOTHING, live, on_conflict)
         foreign = [id_ for id_ in owned if not self.is_ours(before, id_, live[id_])]
-        if self.server.broken == self.broken_before and not self.is_disputed(before):
+        disputed = self.disputed(before)
+        if self.server.broken == self.broken_before and not disputed:
             assert bool(errors) == (bool(foreign) and not on_conflict)
         if errors:
             return
         assert not self.stack.fleets
         assert not self.stack.singles
-        for id_ in owned:
+        for id_ in owned - (disputed if on_conflict == "keep" else set()):
             assert self.live()[id_] == (live[id_] if id_ in foreign and on_conflict == "keep" else "")
         self.check_no_line_is_lost()
 
@@ -328,12 +329,12 @@ class Walk(RuleBasedStateMachine):
                 self.stack
             )  # no state knows what was under way
             return
-        for error in errors:
-            assert REFUSALS.search(str(error)), error
+        reasons = [reason for error in errors for reason in reasons_of(error)]
+        assert all(REFUSALS.search(reason) for reason in reasons), reasons
         # A fleet that failed in part is recorded as it was: its new lines are in no state.
         self.unknown |= {id_ for id_, _ in self.writes} - self.all_held(self.stack)
         if program.overwrite or options.on_conflict == "overwrite":
-            assert all(FOREIGN.search(str(error)) for error in errors), errors
+            assert all(FOREIGN.search(reason) for reason in reasons), reasons
             assert not options.on_conflict, errors
 
     def note_left(self, before: Stack, program: Program, live: dict[str, str], on_conflict: str) -> None:
@@ -341,7 +342,8 @@ class Walk(RuleBasedStateMachine):
         cleared = {id_ for id_, _ in self.clears(before, program)}
         self.unknown |= self.all_held(before) - cleared - self.all_held(self.stack)
         if on_conflict == "keep":
-            self.unknown |= {id_ for id_ in cleared if not self.is_ours(before, id_, live[id_])}
+            foreign = {id_ for id_ in cleared if not self.is_ours(before, id_, live[id_])}
+            self.unknown |= foreign | (cleared & self.disputed(before))
 
     def check_no_line_is_lost(self) -> None:
         """What this stack set and no state holds was cleared, unless no state could know of it."""
@@ -349,12 +351,12 @@ class Walk(RuleBasedStateMachine):
         for id_ in self.ever_declared - self.all_held(self.stack) - self.foreign - self.unknown:
             assert self.live()[id_] == "", "a line forwards, and no state has an owner for it"
 
-    def is_disputed(self, stack: Stack) -> bool:
-        """Whether a line has two resources in the state, of which only one wrote it last."""
+    def disputed(self, stack: Stack) -> set[str]:
+        """The lines that have two resources in the state, of which only one wrote it last."""
         holders = Counter(outputs.phone_number_id for outputs, _ in stack.replaced)
         for name in (*FLEETS, *SINGLES):
             holders.update(self.held(stack, name).keys())
-        return any(count > 1 for count in holders.values())
+        return {id_ for id_, count in holders.items() if count > 1}
 
     def is_ours(self, stack: Stack, id_: str, number: str) -> bool:
         """Whether a number is what some resource of the state last wrote to a line."""
@@ -443,6 +445,11 @@ def refuse(problems: list[str]) -> None:
     """End the run where a check found a problem."""
     if problems:
         raise Refused("\n".join(problems))
+
+
+def reasons_of(error: BaseException) -> list[str]:
+    """Why a resource failed; a fleet has a reason for each line, of which its message may not have room for all."""
+    return [str(each) for each in error.errors.values()] if isinstance(error, FleetError) else [str(error)]
 
 
 def one_after_the_other(calls: Mapping[str, Callable[[], object]]) -> dict[str, LinqError]:
