@@ -1449,11 +1449,11 @@ MUTANTS = [
         "tests/unit/program/test_forwarding.py::test_children_of_the_same_name_are_named_with_their_parents",
     ),
     (
-        "a map of a coroutine is prepared before Pulumi sees it",
+        "a number of a coroutine is prepared before Pulumi sees it",
         "program/fleet.py",
-        "        return _later(forwardings, _prepared)\n",
-        "        return pulumi.Output.from_input(forwardings).apply(_prepared)\n",
-        "tests/unit/program/test_fleet.py::test_a_key_that_is_no_text",
+        "        return _later(number, _false_for_none)\n",
+        "        return pulumi.Output.from_input(number).apply(_false_for_none)\n",
+        "tests/unit/program/test_fleet.py::test_a_map_in_place_of_a_number",
     ),
     (
         "a list decides nothing alone",
