@@ -67,11 +67,13 @@ class _Line:
 class Owner:
     """The resource of the program that declares a line; `number` None where it is not known yet.
 
-    `lost` says that the resource failed, or was never tried in a run that failed, so that no state will have it.
+    `lost` says that the resource failed, or was never tried in a run that failed, so that no state will have it;
+    `pending` that it is still to write the line itself.
     """
 
     number: str | None
     lost: bool
+    pending: bool = False
 
 
 class Declarations:
@@ -150,7 +152,8 @@ class Declarations:
             return None
         untried = self._failed and not any(line.owned or line.kept or line.recorded is not None for line in declared)
         lost = untried or any(line.failed and not line.kept for line in declared)
-        return Owner(next((line.number for line in declared if line.number is not None), None), lost)
+        pending = not any(line.owned or line.failed for line in declared)
+        return Owner(next((line.number for line in declared if line.number is not None), None), lost, pending)
 
     def new_fleet(self, allow_clearing: int) -> None:
         """The program creates a fleet, which may be an old one under a new name."""

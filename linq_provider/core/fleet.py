@@ -14,7 +14,7 @@ from functools import partial
 from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.e164 import is_uuid
-from linq_provider.core.guards import refuse_many_clears
+from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
 from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate, validate_fleet, validate_lines
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
@@ -130,7 +130,7 @@ class FleetLifecycle:
             raise FleetError(
                 f"{len(errors):,} of {len(olds.lines):,} lines were not cleared",
                 errors,
-                next_step="Run the same command again: it clears the rest.",
+                next_step=_conflict(errors) or "Run the same command again: it clears the rest.",
             )
 
     def _compare(self, olds: Fleet, news: Fleet) -> list[str]:
@@ -281,7 +281,7 @@ class FleetLifecycle:
 
 def _incomplete(olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
     """The error of a fleet of which some lines failed."""
-    next_step = "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
+    next_step = _conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
     added = [line for line in news.lines.keys() - errors.keys() if line not in olds.lines]
     if added and olds.lines:
         next_step += (
@@ -289,6 +289,11 @@ def _incomplete(olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> Fl
         )
     lines = len(olds.lines.keys() | news.lines.keys())
     return FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
+
+
+def _conflict(errors: Mapping[str, LinqError]) -> str:
+    """What to do where a line was not cleared because somebody else set its number; no refresh helps there."""
+    return ON_CONFLICT if any(error.next_step == ON_CONFLICT for error in errors.values()) else ""
 
 
 def _is_recorded(recorded: object, line: PhoneNumber | None) -> bool:

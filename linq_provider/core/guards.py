@@ -6,6 +6,7 @@ from linq_provider.core.records import Fleet, Unknown
 from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
 
+ON_CONFLICT = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear it."
 FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
 FEW_PERCENT = 10  # or so many of a hundred
 
@@ -38,8 +39,7 @@ def foreign_number(line: PhoneNumber) -> RefusedError:
     return RefusedError(
         f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not set."
         " Nothing was cleared.",
-        next_step="Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear"
-        " it.",
+        next_step=ON_CONFLICT,
     )
 
 

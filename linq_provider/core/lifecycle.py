@@ -284,8 +284,9 @@ class ForwardingLifecycle:
                 " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
                 next_step="Fix that resource, then run `pulumi up` again.",
             )
-        self._declarations.change(olds.phone_number_id, olds.applied)
-        line = self._account.find(olds.phone_number_id)
+        if owner.pending:  # its own write has to know what is recorded
+            self._declarations.change(olds.phone_number_id, olds.applied)
+        line = None if owner.pending else self._account.find(olds.phone_number_id)
         if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds):
             self._account.set_forwarding_number(line, str(owner.number))
             self._notify(

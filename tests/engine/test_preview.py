@@ -22,7 +22,10 @@ def test_somebody_elses_line_is_refused(stack: Workspace) -> None:
     stack.emulator.set_forwarding(line.id, "+12025550001")
     declare(stack)
     for shown in (stack.preview(fails=True).output, stack.up(fails=True).output):
-        assert f"Line {line.id} ({line.phone_number}) already forwards to +12025550001, which is not the declared number." in shown
+        assert (
+            f"Line {line.id} ({line.phone_number}) already forwards to +12025550001, which is not the declared number."
+            in shown
+        )
         assert "set overwrite=True to replace it" in shown
     assert stack.writes() == []
     declare(stack, extra=", overwrite=True")

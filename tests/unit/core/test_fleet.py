@@ -789,3 +789,17 @@ def test_a_number_of_a_fleet_that_belongs_to_two_lines(world: World) -> None:
     assert "Declare the line by phone_number_id." in problem
     world.process().fleet.create(everyone([first, second]))
     assert [world.emulator.forwarding(each) for each in (first, second)] == [OFFICE, OFFICE]
+
+
+def test_the_way_out_of_a_foreign_number_is_not_cut_off(world: World) -> None:
+    """Where a line that was taken out belongs to somebody else by now, the error ends with what helps; a refresh does not."""
+    lines = world.forwarded(3)
+    world.set(lines[0], ELSEWHERE)
+    with pytest.raises(FleetError) as refused:
+        world.process().fleet.update(everyone(lines), everyone(lines[1:]))
+    way_out = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear it."
+    assert str(refused.value).endswith(way_out)
+    with pytest.raises(FleetError) as refused:
+        world.process().fleet.delete(everyone(lines))
+    assert str(refused.value).endswith(way_out)
+    assert world.live(3) == [ELSEWHERE, "", ""]

@@ -599,3 +599,20 @@ def test_a_loop_is_refused_where_nobody_looked_before(world: World) -> None:
     with pytest.raises(RefusedError, match="forwards to itself"):
         lifecycle.create(news)
     assert world.writes() == []
+
+
+def test_a_replacement_that_deletes_first_leaves_the_write_to_its_create(world: World) -> None:
+    """Where the create then fails, the old program can be put back: the line still holds its number."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    interrupted = world.process()
+    for olds in (declared(OFFICE), NEW):  # the engine checks twice what it replaces
+        assert problems(interrupted, declared(DESK), olds) == []
+        if olds != NEW:
+            interrupted.diff(recorded(OFFICE), declared(DESK))
+    interrupted.delete(recorded(OFFICE))
+    assert world.writes() == []
+    put_back = world.process()
+    assert problems(put_back, declared(OFFICE), declared(OFFICE)) == []
+    put_back.diff(recorded(OFFICE), declared(OFFICE))
+    assert put_back.create(declared(OFFICE)) == recorded(OFFICE)
+    assert world.writes() == []
