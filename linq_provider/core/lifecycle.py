@@ -74,8 +74,6 @@ class ForwardingLifecycle:
             number = news.forwarding_number if isinstance(news.forwarding_number, str) else None
             kept = [news.identity] if olds.identity == news.identity else []
             self._declarations.declare({news.identity: number}, kept=kept)
-            if kept and isinstance(olds.forwarding_number, str) and olds.forwarding_number != number:
-                self._declarations.change(news.identity, olds.forwarding_number)
 
     def compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
         """Compare a declaration with the account; what did not change, only as far as the account is known.

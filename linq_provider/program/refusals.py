@@ -2,6 +2,7 @@
 
 import gc
 import re
+import threading
 import weakref
 from collections.abc import Callable, Mapping
 from inspect import isawaitable
@@ -12,6 +13,7 @@ import pulumi
 from linq_provider.errors import LinqError
 from linq_provider.provider.run_log import RunLog
 
+LOG_HELD = 60.0  # seconds
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
@@ -60,6 +62,12 @@ class _Run:
         self.resources: weakref.WeakValueDictionary[str, pulumi.Resource] = weakref.WeakValueDictionary()
         address = _engine_address()
         self.log = RunLog(address) if address else None
+        if self.log is not None:
+            # By then the providers of the run hold its log. A service that runs many programs must not hold it longer: a
+            # later run may get the same address.
+            leave = threading.Timer(LOG_HELD, self.log.close)
+            leave.daemon = True
+            leave.start()
 
 
 # Two runs in one process (Automation API, unit tests) must not see one another: the monitor is a run's own, while

@@ -11,6 +11,7 @@ import os
 import re
 import stat
 import tempfile
+import threading
 import weakref
 from collections.abc import Sequence
 from contextlib import suppress
@@ -39,14 +40,16 @@ class RunLog:
                 next_step="Set TMPDIR to a folder that this user can write.",
             ) from None
         self._close = weakref.finalize(self, os.close, self._file)  # a service may run many programs
+        self._lock = threading.Lock()
         self._offset = 0
         self._rest = b""
 
     def append(self, event: Sequence[Any]) -> None:
-        """Add an event; `O_APPEND` keeps the events of several processes whole and in one order."""
+        """Add an event, unless the log is closed; `O_APPEND` keeps the events of several processes in one order."""
         data = json.dumps(event).encode() + b"\n"
-        while data:
-            data = data[os.write(self._file, data) :]
+        with self._lock:
+            while data and self._close.alive:
+                data = data[os.write(self._file, data) :]
 
     def read(self) -> Sequence[Sequence[Any]]:
         """The events since the last read, one's own among them."""
@@ -60,7 +63,8 @@ class RunLog:
 
     def close(self) -> None:
         """Leave the run."""
-        self._close()
+        with self._lock:
+            self._close()
 
 
 def _joined(path: Path) -> int:
@@ -109,7 +113,8 @@ def _sweep(path: Path) -> None:
     with suppress(OSError):
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            if _is_left_over(file):
+            # Another process may have removed it meanwhile, and a new run may have begun under its name.
+            if _is_left_over(file) and os.path.samestat(os.fstat(file), path.stat()):
                 path.unlink()
         finally:
             os.close(file)

@@ -364,13 +364,17 @@ def test_an_interrupted_replacement_does_not_wedge(
 
 
 def test_a_healthy_replacement_that_deletes_first_has_no_gap(stack: Workspace) -> None:
-    """`--replace` and a taint with delete_before_replace write the new number and never an empty one."""
+    """`--replace`, a taint and `replace_on_changes` with delete_before_replace never write an empty number."""
     up(stack, f'forward("x", NA, OFFICE, {FIRST})')
     stack.up("--replace", f"{URN}::x")
     assert stack.writes() == []
     stack.empty_preview()
     stack.run("state", "taint", f"{URN}::x", "--yes")
-    program(stack, f'forward("x", NA, DESK, {FIRST})')
+    stack.up()
+    assert stack.writes() == []
+    stack.empty_preview()
+    on_changes = f'forward("x", NA, DESK, {ON_CHANGES})'
+    program(stack, on_changes)
     stack.up()
     assert stack.writes() == [(stack.emulator.phone_numbers[0].id, DESK)]
     stack.empty_preview()

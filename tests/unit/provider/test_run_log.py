@@ -66,6 +66,14 @@ def test_a_file_of_a_run_that_is_over_is_begun_anew() -> None:
     assert list(RunLog(ADDRESS).read()) == []
 
 
+def test_a_log_that_was_left_takes_no_more_events() -> None:
+    """Its file number may belong to another file by then."""
+    mine, other = RunLog(ADDRESS), RunLog(ADDRESS)
+    mine.close()
+    mine.append(["a"])
+    assert list(other.read()) == []
+
+
 def test_files_of_runs_that_are_over_are_removed(folder: Path) -> None:
     """Whoever joins a run sweeps, and leaves the runs that go on."""
     over, going_on = RunLog("127.0.0.1:1"), RunLog("127.0.0.1:2")
