@@ -63,8 +63,8 @@ class _Run:
         address = _engine_address()
         self.log = RunLog(address) if address else None
         if self.log is not None:
-            # By then the providers of the run hold its log. A service that runs many programs must not hold it longer: a
-            # later run may get the same address.
+            # By then the providers of the run hold its log. A service that runs many programs must not hold it longer,
+            # because a later run may get the same address.
             leave = threading.Timer(LOG_HELD, self.log.close)
             leave.daemon = True
             leave.start()
