@@ -1443,7 +1443,7 @@ MUTANTS = [
     ),
     (
         "two components of the same name are told apart",
-        "program/refusals.py",
+        "program/run.py",
         "    return _path(one), _path(other)\n",
         "    return one._linq_name, other._linq_name\n",
         "tests/unit/program/test_forwarding.py::test_children_of_the_same_name_are_named_with_their_parents",
@@ -1566,5 +1566,12 @@ MUTANTS = [
         "        self._over.set()\n",
         "",
         f"{CLIENT_DEADLINE}test_row_11_no_thread_is_left_behind",
+    ),
+    (
+        "a row that is too long is refused",
+        "core/roster.py",
+        "        if len(row) > len(header):\n",
+        "        if False:\n",
+        "tests/unit/core/test_roster.py::test_a_row_with_more_cells_than_the_header_is_refused",
     ),
 ]

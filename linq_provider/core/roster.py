@@ -180,6 +180,10 @@ def _csv_rows(text: str) -> Iterator[tuple[_Cell, _Cell]]:
         wanted = f"{NUMBER_COLUMN} and exactly one of {', '.join(LINE_COLUMNS)}, separated by commas"
         _stop(_Cell(None, begun, 1), f"the header must have {wanted}")
     for begun, row in rows:
+        if len(row) > len(header):
+            _stop(
+                _Cell(None, begun, len(header) + 1), "the row has more cells than the header: quote a text with a comma"
+            )
         line, number = (
             _Cell(row[i] if i < len(row) else None, begun, i + 1) for i in (lines[0], header.index(NUMBER_COLUMN))
         )

@@ -78,10 +78,20 @@ def test_yaml_is_a_mapping_of_lines_to_numbers(write: Write, name: str, text: st
         f'"line","forwarding_number","note"\n"+12025550100","+1{HIDDEN}","two\nlines, ""one"" cell"\n"{UUID}","",""\n',
         f"\ufeffline,forwarding_number\r\n+12025550100,+1{HIDDEN}\r\n{UUID},\r\n",
         f"\n\nline,forwarding_number\n\n+12025550100,+1{HIDDEN}\n,,,\n  \n{UUID},\n\n",
-        f"line,forwarding_number\n+12025550100,+1{HIDDEN},,more\n{UUID},,\n",
+        f"line,forwarding_number,,\n+12025550100,+1{HIDDEN},,more\n{UUID},,\n",
         f' line , forwarding_number\n +12025550100 , "+1{HIDDEN}"\n{UUID}, \n',
     ],
-    ids=["line", "no last end", "id", "columns", "quoted", "BOM and CRLF", "empty rows", "trailing", "spaces"],
+    ids=[
+        "line",
+        "no last end",
+        "id",
+        "columns",
+        "quoted",
+        "BOM and CRLF",
+        "empty rows",
+        "columns without a name",
+        "spaces",
+    ],
 )
 def test_csv_is_a_column_of_lines_and_one_of_numbers(write: Write, text: str) -> None:
     """Whatever else is in the table, in any order: an empty cell is not forwarded."""
@@ -364,3 +374,10 @@ def test_a_slip_is_named_where_it_is(tmp_path: Path, text: str, problem: str) ->
     with pytest.raises(ConfigurationError) as refused:
         load_roster(file)
     assert problem in str(refused.value)
+
+
+@pytest.mark.parametrize("row", ["+12025550100,Smith, John,+12025557777", "+12025550100,Smith, John,+12025557777,"])
+def test_a_row_with_more_cells_than_the_header_is_refused(write: Write, row: str) -> None:
+    """A comma without quotes moves every cell after it, so a number would be read from the wrong column."""
+    error = refused(write("lines.csv", f"line,team,forwarding_number\n{row}\n"))
+    assert error == "lines.csv, line 2, column 4: the row has more cells than the header: quote a text with a comma."
