@@ -15,7 +15,7 @@ from pulumi.output import Unknown
 from linq_provider.core import roster
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
 from linq_provider.errors import ConfigurationError
-from linq_provider.program.refusals import (
+from linq_provider.program.run import (
     UUID,
     ProgramError,
     declare_once,

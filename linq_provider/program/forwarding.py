@@ -11,7 +11,7 @@ import pulumi.dynamic
 from linq_provider.config import EXPLICIT
 from linq_provider.core.e164 import is_uuid
 from linq_provider.dynamic import PhoneNumberForwardingProvider
-from linq_provider.program.refusals import ProgramError, declare_once, refuse_import, refuse_plaintext_key, when_known
+from linq_provider.program.run import ProgramError, declare_once, refuse_import, refuse_plaintext_key, when_known
 
 
 class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwarding"):

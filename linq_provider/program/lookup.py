@@ -13,7 +13,7 @@ from linq_provider.core.account import not_seen, require_lines
 from linq_provider.core.e164 import line_problem
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
-from linq_provider.program.refusals import ProgramError, refuse_plaintext_key
+from linq_provider.program.run import ProgramError, refuse_plaintext_key
 
 __all__ = ["PhoneNumber", "get_phone_number", "get_phone_numbers"]
 

@@ -1,4 +1,4 @@
-"""What is refused while the program runs, before the engine asks any provider."""
+"""One run of a program: what it declares, and what is refused before the engine asks any provider."""
 
 import gc
 import re
