@@ -24,7 +24,7 @@ class Watchdog:
     _of_thread = threading.local()
 
     def __init__(self, seconds: float, *, connect_seconds: float, after: tuple[float, Callable[[], None]]) -> None:
-        self.expired = False
+        self.expired: bool = False
         self.connection: HTTPConnection | None = None
         self._over = threading.Event()
         self._connect_by = time.monotonic() + connect_seconds

@@ -67,7 +67,7 @@ class Call:
     in_doubt: bool = False
 
     def __post_init__(self) -> None:
-        self.began = self.clock()
+        self.began: float = self.clock()
 
     @property
     def seconds_so_far(self) -> float:

@@ -92,8 +92,7 @@ def test_unknown_line_wrong_key_dead_server(stack: Workspace) -> None:
     stack.configure("linq:baseUrl", "http://127.0.0.1:9/api/partner")
     dead = stack.preview(fails=True).output
     nobody = "no connection to 127.0.0.1:9, the address in linq:baseUrl (Connection refused)"
-    assert f"linq: GET /v3/phone_numbers: {nobody}. Trying again, for at most" in dead
-    assert dead.count(nobody) >= 2
+    assert nobody in dead
     for shown in (unknown, wrong, dead):
         assert "Traceback" not in shown
         assert "Exception calling application" not in shown
