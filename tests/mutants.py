@@ -495,6 +495,13 @@ MUTANTS = [
         f"{ENGINE}test_preview.py::test_somebody_elses_line_is_refused",
     ),
     (
+        "check leaves a line that was cleared to create and update",
+        "core/lifecycle.py",
+        'if recorded is not None and line.forwarding_number == "" != number',
+        'if False and line.forwarding_number == "" != number',
+        "tests/unit/core/test_lifecycle_check.py::test_check_leaves_a_cleared_line_to_update",
+    ),
+    (
         "create compares again, whatever check saw",
         "core/lifecycle.py",
         "            refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)\n            # The",
