@@ -10,6 +10,7 @@ from functools import partial
 
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
+from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import refuse_many_clears
 from linq_provider.core.lifecycle import ForwardingLifecycle
@@ -33,9 +34,11 @@ class FleetLifecycle:
         live_check: bool,
         run: Callable[[Mapping[str, Callable[[], object]]], dict[str, LinqError]],
         notify: Callable[[str], None],
+        destinations: DestinationGuard | None = None,
     ) -> None:
         self._account = account
         self._declarations = declarations
+        self._destinations = destinations
         self._live_check = live_check
         self._run = run
         self._notify = notify
@@ -218,7 +221,13 @@ class FleetLifecycle:
             self._notify(f"Because of overwrite, these are taken over: {_listed(taken)}.")
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
-        return ForwardingLifecycle(self._account, self._declarations, live_check=self._live_check, notify=notify)
+        return ForwardingLifecycle(
+            self._account,
+            self._declarations,
+            live_check=self._live_check,
+            notify=notify,
+            destinations=self._destinations,
+        )
 
 
 def _listed(lines: list[str]) -> str:

@@ -11,6 +11,8 @@ from dataclasses import replace
 
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
+from linq_provider.core.destination_guard import DestinationGuard
+from linq_provider.core.destinations import UNRESTRICTED
 from linq_provider.core.guards import refuse_loop, refuse_overwrite, refuse_two_names
 from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
@@ -25,14 +27,22 @@ ADOPT = (
 class ForwardingLifecycle:
     """The verbs, for all forwardings of one account in one provider process.
 
-    `live_check` False makes check validate only. `notify` receives one line of text for the user.
+    `live_check` False makes check validate only. `notify` receives one line of text for the user. Without
+    `destinations` calls may go anywhere but to premium rate.
     """
 
     def __init__(
-        self, account: Account, declarations: Declarations, *, live_check: bool, notify: Callable[[str], None]
+        self,
+        account: Account,
+        declarations: Declarations,
+        *,
+        live_check: bool,
+        notify: Callable[[str], None],
+        destinations: DestinationGuard | None = None,
     ) -> None:
         self._account = account
         self._declarations = declarations
+        self._destinations = destinations or DestinationGuard(UNRESTRICTED, notify=notify)
         self._live_check = live_check
         self._notify = notify
 
@@ -42,7 +52,7 @@ class ForwardingLifecycle:
         Unchanged inputs cost no request, unless they are part of something that `changed`. At preview this is what
         refuses a wrong key, an unknown line, and a line that somebody else points elsewhere.
         """
-        if problems := validate(news):
+        if problems := validate(news) or self._destinations.problems(olds, news):
             return news, problems
         if isinstance(news.phone_number_id, str):
             news = replace(news, phone_number_id=news.phone_number_id.lower())
@@ -173,6 +183,7 @@ class ForwardingLifecycle:
             if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
                 recorded = ""
             number = _text(news.forwarding_number)
+            self._destinations.refuse(number, recorded=recorded)
             refuse_loop(self._account, self._declarations, line.id, number)
             refuse_overwrite(line, number, overwrite=bool(news.overwrite), recorded=recorded)
             if line.forwarding_number != number:
