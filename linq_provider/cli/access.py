@@ -12,6 +12,7 @@ from linq_provider.cli.check import Check, Mark
 from linq_provider.cli.lines import list_lines, require_key
 from linq_provider.cli.stack import stack_config, values
 from linq_provider.config import DEFAULT_BASE_URL, KEYS, LOOPBACK_HOSTS, Settings
+from linq_provider.core.destinations import Destinations
 from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError, plain
 
 SECONDS = 15.0  # for the one call; who runs the doctor waits for it
@@ -30,11 +31,12 @@ def access_checks(stack: str | None) -> Iterator[Check]:
         yield _failed("configuration", error)
     yield _override()
     if settings is None:
-        for name in ("key", "base URL", "way to the API", "API", "lines"):
+        for name in ("key", "base URL", "destinations", "way to the API", "API", "lines"):
             yield Check(name, Mark.NOT_CHECKED)
         return
     yield _key(settings)
     yield _base_url(settings)
+    yield _destinations(settings)
     yield _way(settings)
     yield from _answer(settings)
 
@@ -75,6 +77,13 @@ def _key(settings: Settings) -> Check:
 def _base_url(settings: Settings) -> Check:
     note = "" if settings.base_url == DEFAULT_BASE_URL else ", which is not Linq's own"
     return Check("base URL", Mark.OK, f"{settings.base_url}{note}")
+
+
+def _destinations(settings: Settings) -> Check:
+    try:
+        return Check("destinations", Mark.OK, f"calls may go to: {Destinations(settings.allowed_forwardings).summary}")
+    except LinqError as error:
+        return _failed("destinations", error)
 
 
 def _way(settings: Settings) -> Check:

@@ -8,6 +8,7 @@ from typing import Any
 
 from linq_provider.cli.stack import load_settings, stack_resources
 from linq_provider.config import EXPLICIT, Settings
+from linq_provider.core.destinations import Destinations
 from linq_provider.core.roster import load_roster
 from linq_provider.errors import LinqError
 
@@ -51,7 +52,8 @@ def declared_in(roster: Path | None, stack: str | None) -> dict[Account, list[De
     found: dict[Account, list[Declared]] = {}
     own = Account("", load_settings(stack))
     if roster is not None:
-        found[own] = [Declared(line, line, number, False, roster.name) for line, number in load_roster(roster).items()]
+        lines = load_roster(roster, destinations=Destinations(own.settings.allowed_forwardings))
+        found[own] = [Declared(line, line, number, False, roster.name) for line, number in lines.items()]
     if stack is not None:
         for account, declared in _in_state(stack_resources(stack), own):
             found.setdefault(account, []).append(declared)

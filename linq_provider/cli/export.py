@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from linq_provider.cli.exported import exported
+from linq_provider.cli.exported import ExportedAccount, exported
 from linq_provider.cli.lines import list_lines
 from linq_provider.cli.program_text import program_text
-from linq_provider.cli.roster_text import roster_text
+from linq_provider.cli.roster_text import csv_text, roster_text
 from linq_provider.cli.stack import load_settings, stack_option
+from linq_provider.core.destinations import Destinations
 
-SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml")}
+SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml"), "csv": (".csv",)}
 ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
 
 
@@ -22,8 +23,8 @@ ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls 
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(["python", "yaml"]),
-    help="A Pulumi program, or a roster. Default: yaml where FILE ends in .yaml or .yml, else python.",
+    type=click.Choice(list(SUFFIXES)),
+    help="A Pulumi program, or a roster. Default: as FILE ends, else python.",
 )
 @click.option(
     "-o",
@@ -51,8 +52,9 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
         _refuse_suffix(file, kind)
     if file is not None and not force:
         _refuse_existing(file)
-    account = exported(list_lines(load_settings(stack)))
-    text = roster_text(account, file=file.name if file else ROSTER_NAME) if kind == "yaml" else program_text(account)
+    settings = load_settings(stack)
+    account = exported(list_lines(settings), destinations=Destinations(settings.allowed_forwardings))
+    text = _text(kind, account, file.name if file else ROSTER_NAME)
     if file is None:
         click.echo(text, nl=False)
     else:
@@ -61,13 +63,23 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
         _write(file, text, force=force)
     if account.left_out:
         count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
-        click.echo(f"{count} cannot be declared as they are; comments in the output say why.", err=True)
+        if kind == "csv":
+            click.echo("\n".join([f"{count} cannot be declared as they are:", *account.left_out]), err=True)
+        else:
+            click.echo(f"{count} cannot be declared as they are; comments in the output say why.", err=True)
     elif not account.lines:
         click.echo("This key sees no lines at all, so nothing is declared; is it the right account?", err=True)
 
 
 def _kind_of(file: Path | None) -> str:
-    return "yaml" if file is not None and file.suffix.lower() in SUFFIXES["yaml"] else "python"
+    suffix = file.suffix.lower() if file else ""
+    return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "python")
+
+
+def _text(kind: str, account: ExportedAccount, name: str) -> str:
+    if kind == "python":
+        return program_text(account)
+    return csv_text(account) if kind == "csv" else roster_text(account, file=name)
 
 
 def _refuse_suffix(file: Path, kind: str) -> None:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from linq_provider.core.destinations import UNRESTRICTED, Destinations
 from linq_provider.core.e164 import e164_problem, is_uuid
 from linq_provider.errors import plain
 from linq_provider.phone_number import PhoneNumber
@@ -49,15 +50,16 @@ class ExportedAccount:
         return f"{lines}, {forwarded:,} of them forwarded"
 
 
-def exported(lines: Sequence[PhoneNumber]) -> ExportedAccount:
+def exported(lines: Sequence[PhoneNumber], *, destinations: Destinations = UNRESTRICTED) -> ExportedAccount:
     """What can be declared of `lines`, and what cannot: declaring the rest would fail at `pulumi preview`."""
     listed = Counter(line.phone_number for line in lines)
     targets = {line.phone_number: line.forwarding_number for line in lines}
     declared: list[ExportedLine] = []
     left_out: list[str] = []
     for line in sorted(lines, key=lambda line: (line.phone_number, line.id)):
-        named_by_number = listed[line.phone_number] == 1 and not e164_problem(line.phone_number)
-        if problem := _problem(line, targets, named_by_number=named_by_number):
+        number = line.phone_number
+        named_by_number = listed[number] == 1 and not (e164_problem(number) or destinations.line_problem(number))
+        if problem := _problem(line, targets, destinations, named_by_number=named_by_number):
             left_out.append(plain(f"{line.phone_number} ({line.id}): {problem}", limit=300))
             continue
         identity = line.phone_number if named_by_number else line.id
@@ -66,10 +68,13 @@ def exported(lines: Sequence[PhoneNumber]) -> ExportedAccount:
     return ExportedAccount(declared, left_out)
 
 
-def _problem(line: PhoneNumber, targets: Mapping[str, str], *, named_by_number: bool) -> str:
+def _problem(
+    line: PhoneNumber, targets: Mapping[str, str], destinations: Destinations, *, named_by_number: bool
+) -> str:
     if not named_by_number and not is_uuid(line.id):
         return "neither its number nor its id is well-formed"
-    if line.forwarding_number and (problem := e164_problem(line.forwarding_number)):
+    number = line.forwarding_number
+    if number and (problem := e164_problem(number) or destinations.problem(number)):
         return f"where it forwards {problem}"
     if _goes_round(line.phone_number, targets):
         return f"it forwards to {line.forwarding_number}, from where calls come back, and never ring"

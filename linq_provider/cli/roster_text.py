@@ -1,6 +1,11 @@
-"""An exported account as the text of a YAML roster."""
+"""An exported account as the text of a roster, in YAML or CSV."""
+
+import csv
+import io
+import re
 
 from linq_provider.cli.exported import ExportedAccount
+from linq_provider.core.roster_csv import NOT_FORWARDED
 from linq_provider.errors import plain
 
 HEAD = """\
@@ -29,3 +34,14 @@ def roster_text(account: ExportedAccount, *, file: str) -> str:
         left_out.insert(0, "#\n# Left out, because they cannot be declared as they are:\n")
     entries = [f'"{line.identity}": "{line.forwarding_number}"  # {line.remark}\n' for line in account.lines]
     return "".join([head, *left_out, *entries])
+
+
+def csv_text(account: ExportedAccount) -> str:
+    """A complete roster for a spreadsheet; the last two columns are for its readers only."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("line", "forwarding_number", "type", "id"))
+    for line in account.lines:
+        kind = re.sub(r"^[=+@-]+", "", line.line_type)  # the server's word must be no formula
+        rows.writerow((line.identity, line.forwarding_number or NOT_FORWARDED, kind, line.phone_number_id))
+    return text.getvalue()
