@@ -31,9 +31,16 @@ NO_MESSAGES = {
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
     "the argument api_key",  # where a key came from, inside of the message of a 401
 }
-# doctor says itself what each of its findings means; the others write programs, rosters, help and summaries.
-NO_ERRORS = {"access.py", "machine.py", "doctor.py", "program_text.py", "roster_text.py"}
-OUTPUT = {("commands.py", "HELP"), ("drift.py", "HELP"), ("drift.py", "_print"), ("exported.py", "summary")}
+# doctor says itself what each of its findings means; the others write programs, rosters, help, summaries and names.
+NO_ERRORS = {"access.py", "machine.py", "doctor.py", "program_text.py", "roster_text.py", "countries.py"}
+OUTPUT = {
+    ("commands.py", "HELP"),
+    ("drift.py", "HELP"),
+    ("drift.py", "_print"),
+    ("check_rosters.py", "_print"),
+    ("exported.py", "summary"),
+    ("destinations.py", "summary"),
+}
 
 
 def prose(page: Path) -> str:
