@@ -42,8 +42,10 @@ coverage: $(INSTALLED) ## branch coverage of all tests, provider processes inclu
 	@rm -rf .coverage
 	@$(WITH_TOOLS) coverage run $(BIN)/pytest -n 2 && coverage combine --quiet && coverage report
 
-soak: $(INSTALLED) ## 10,000 operations with faults, 20 kills of each kind, a long walk, 1,000 lines: hours
+soak: $(INSTALLED) ## 10,000 operations with faults, 20 kills of each kind, 300 walks of each kind, 1,000 lines: hours
 	@$(WITH_CLI) python tools/soak.py
+	@$(WITH_CLI) python tools/soak_lists.py
+	@WALKS=300 $(BIN)/pytest -n 2 tests/unit/core/test_walk.py tests/unit/core/test_fleet_walk.py
 	@$(WITH_CLI) KILL_ROUNDS=20 WALK_STEPS=200 FLEET_LINES=1000 FLEET_RATE=4 \
 	  pytest -n 2 -k "kill or walk or row_24" tests/engine
 

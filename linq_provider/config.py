@@ -24,8 +24,13 @@ KEYS = (
     "linq:allowedForwardings",
 )
 ANYWHERE = "*"  # in linq:allowedForwardings
+MAX_SHOWN_URL = 80  # characters of a URL inside a message
 MAX_KEY_LENGTH = 4096  # characters; servers commonly refuse header lines above 8 KiB
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+ENVIRONMENT_KEYS = frozenset({"LINQ_API_KEY_OVERRIDE", "LINQ_API_V3_API_KEY"})
+DEFAULT_SOURCE = "the default"
+# Host and port in the only form that every reader of URLs takes apart in the same way.
+_HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 T = TypeVar("T")
 
@@ -47,15 +52,21 @@ class AllowedForwardings:
 
 @dataclass(frozen=True)
 class Settings:
-    """How to reach one Linq account; `timeout` in seconds."""
+    """How to reach one Linq account; `timeout` in seconds. A source is the setting or variable that a value is from.
+
+    `on_conflict` is an operator's decision for one run, "overwrite" or "keep": never a stack's, so it is read from the
+    environment only, also for a `linq.Provider`.
+    """
 
     api_key: str | None = field(repr=False)
     api_key_source: str
     base_url: str = DEFAULT_BASE_URL
+    base_url_source: str = DEFAULT_SOURCE
     timeout: float = 120.0
     max_retries: int = 7
     max_concurrency: int = 16
     live_check: bool = True
+    on_conflict: str = ""
     allowed_forwardings: tuple[AllowedForwardings, ...] = ()
 
     @classmethod
@@ -65,20 +76,26 @@ class Settings:
         A missing key is no error here: validation and an unchanged stack need none.
 
         Raises:
-            ConfigurationError: a value is malformed. The message never contains the key.
+            ConfigurationError: a value is malformed, or the key of the environment would go to an address that only the
+                configuration names. The message never contains the key.
         """
         source = _Source(config if config is not None else {}, environ)
         api_key, api_key_source = source.api_key()
+        base_url, base_url_source = source.base_url()
+        if api_key_source in ENVIRONMENT_KEYS and base_url_source == "linq:baseUrl":
+            _refuse_elsewhere(base_url, environ, api_key_source)
         return cls(
             api_key=api_key,
             api_key_source=api_key_source,
-            base_url=source.read("linq:baseUrl", "LINQ_API_V3_BASE_URL", _base_url, cls.base_url),
+            base_url=base_url,
+            base_url_source=base_url_source,
             timeout=source.read("linq:timeout", "LINQ_TIMEOUT", _seconds, cls.timeout),
             max_retries=source.read("linq:maxRetries", "LINQ_MAX_RETRIES", _whole(0, 100), cls.max_retries),
             max_concurrency=source.read(
                 "linq:maxConcurrency", "LINQ_MAX_CONCURRENCY", _whole(1, 256), cls.max_concurrency
             ),
             live_check=source.read("linq:liveCheck", "LINQ_LIVE_CHECK", _boolean, cls.live_check),
+            on_conflict=_parsed(_on_conflict, environ.get("LINQ_ON_CONFLICT", ""), "LINQ_ON_CONFLICT"),
             allowed_forwardings=allowed_forwardings(config, environ=environ),
         )
 
@@ -135,6 +152,12 @@ class _Source:
                 return _parsed(_api_key, value, name), name
         return None, "linq:apiKey"
 
+    def base_url(self) -> tuple[str, str]:
+        key, variable = "linq:baseUrl", "LINQ_API_V3_BASE_URL"
+        configured, exported = self.config.get(key) is not None, self._variable(variable) is not None
+        source = key if configured else variable if exported else DEFAULT_SOURCE
+        return self.read(key, variable, _base_url, DEFAULT_BASE_URL), source
+
     def read(self, key: str, variable: str, parse: Callable[[str], T], default: T) -> T:
         for name, value in ((key, self.config.get(key)), (variable, self._variable(variable))):
             if value is not None:
@@ -143,6 +166,30 @@ class _Source:
 
     def _variable(self, name: str) -> str | None:
         return None if self.config.get(EXPLICIT) else self.environ.get(name)
+
+
+def _refuse_elsewhere(base_url: str, environ: Mapping[str, str], api_key_source: str) -> None:
+    """Let a key of the environment go to Linq, to this machine and where the environment says, and nowhere else.
+
+    Whoever can change a stack's file, or its state, must not be able to have the key sent to a host of their own.
+    """
+    named = environ.get("LINQ_API_V3_BASE_URL")
+    allowed = None if named is None else _address(_parsed(_base_url, named, "LINQ_API_V3_BASE_URL"))
+    host = urlsplit(base_url).hostname
+    if host == urlsplit(DEFAULT_BASE_URL).hostname or host in LOOPBACK_HOSTS or _address(base_url) == allowed:
+        return
+    raise ConfigurationError(
+        f"Nothing was sent: the key comes from {api_key_source}, but the address {plain(base_url, limit=MAX_SHOWN_URL)}"
+        " comes from linq:baseUrl. A key from the environment is sent to no address that only a stack names.",
+        next_step=f"If the address is right, set LINQ_API_V3_BASE_URL to it too. Or unset {api_key_source} and give the"
+        " stack a key of its own: `pulumi config set --secret linq:apiKey`.",
+    )
+
+
+def _address(base_url: str) -> tuple[str | None, int, str]:
+    """Where requests go, the same for two spellings of one URL. All but loopback is https."""
+    parts = urlsplit(base_url)
+    return parts.hostname, parts.port or 443, parts.path
 
 
 def _parsed(parse: Callable[[str], T], value: Any, name: str) -> T:
@@ -172,6 +219,8 @@ def _base_url(text: str) -> str:
         raise ValueError("is not a URL")
     if "?" in text or "#" in text or parts.username is not None:
         raise ValueError("must be scheme, host and path only")
+    if not _HOST_AND_PORT.fullmatch(parts.netloc) or ("[" in parts.netloc) != (":" in host):
+        raise ValueError("is not a URL")
     if parts.scheme != "https" and not (parts.scheme == "http" and host in LOOPBACK_HOSTS):
         raise ValueError("must begin with https:// (http:// is allowed for this machine only)")
     return text.rstrip("/")
@@ -201,6 +250,12 @@ def _boolean(text: str) -> bool:
         return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
     except KeyError:
         raise ValueError("must be true or false") from None
+
+
+def _on_conflict(text: str) -> str:
+    if text not in ("", "overwrite", "keep"):
+        raise ValueError("must be overwrite or keep")
+    return text
 
 
 def _destinations(text: str) -> tuple[str, ...]:

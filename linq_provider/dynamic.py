@@ -14,13 +14,21 @@ from pulumi.output import Unknown as PulumiUnknown
 
 from linq_provider.config import Settings
 from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
-from linq_provider.errors import LinqError
+from linq_provider.errors import LinqError, RefusedError
 from linq_provider.provider import host
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
 
 R = TypeVar("R", Inputs, Outputs, Fleet)
+SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers"})
+# How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+SECRET = "1b47061264138c4ac30d75fd1eb44270"
+ADOPT = (
+    "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
+    " declared number is already set."
+)
 
 
 class _Provider(pulumi.dynamic.ResourceProvider):
@@ -74,7 +82,10 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         outputs = self._lifecycle.read(from_pulumi(self._outputs, props))
         if outputs is None:
             return pulumi.dynamic.ReadResult("", {})
-        return pulumi.dynamic.ReadResult(id_, to_pulumi(outputs), to_pulumi(outputs.inputs))
+        props = {
+            name: _secret(value) if name in SECRET_OUTPUTS else value for name, value in to_pulumi(outputs).items()
+        }
+        return pulumi.dynamic.ReadResult(outputs.id, props, to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Clear what is forwarded, unless the program still declares it."""
@@ -98,11 +109,16 @@ class PhoneNumberForwardingProvider(_Provider):
     _inputs, _outputs = Inputs, Outputs
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
-        """As above, and what `.get()` reads: without `declared_by`, which only create, update and refresh record."""
-        if "declared_by" in props:
+        """As above, and what `.get()` reads: that has no `declared_by`, which create and update record."""
+        if props.get("declared_by"):  # 0.1.0 recorded "" for what was only read
             return super().read(id_, props)
-        outputs = self._lifecycle.get(id_)
-        return pulumi.dynamic.ReadResult(outputs.id, to_pulumi(outputs))
+        line = self._session.forwarding.get(id_.lower())
+        if line is not None:
+            outputs = Outputs(line.id, line.phone_number, line.forwarding_number, declared_by="")
+            return pulumi.dynamic.ReadResult(line.id, to_pulumi(outputs))
+        if "phone_number" in props:  # a refresh of what was read before
+            return pulumi.dynamic.ReadResult("", {})
+        raise RefusedError(f"This key sees no line {id_}.", next_step=ADOPT)
 
     @property
     def _lifecycle(self) -> Any:
@@ -117,6 +133,11 @@ class PhoneNumberForwardingsProvider(_Provider):
     @property
     def _lifecycle(self) -> Any:
         return self._session.fleet
+
+
+def _secret(value: Any) -> dict[str, Any]:
+    """A value that the engine encrypts in the state, whatever the options of the resource say."""
+    return {SIGNATURE: SECRET, "value": value}
 
 
 def from_pulumi(kind: type[R], props: Mapping[str, Any]) -> R:

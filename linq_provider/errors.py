@@ -19,19 +19,24 @@
           +-- InternalServerError           500 and above
 
 The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
-that ends with the next step, that of a fleet one for each line; text that came from a server has its control
-characters removed, and what it repeats of the key and of phone numbers.
+that ends with the next step, that of a fleet with a line of text for as many of its lines as fit. Text that came from a
+server has its control characters removed, and what it repeats of the key and of phone numbers.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 MAX_MESSAGE = 500  # characters; the engine passes any length on to the terminal
 MAX_DETAIL = 160  # characters of server-written text inside a message
+MAX_LIST = 160  # characters of a list inside a sentence; what stands around it has room as well
+NAMED = 10  # entries of a list inside a sentence
+ENTRY_LENGTHS = (MAX_MESSAGE, 240, 160, 120, 80)  # characters of an entry of a list; the first that fits is taken
 PIECE = 8  # characters of a secret that never appear together
 HIDDEN = "[hidden]"
+_PATH_OF_A_LINE = re.compile(r" /\S+/[0-9a-f-]{36}\b")  # in a list, each entry begins with its line
 # Seven digits or more as people write them; not inside a word or a UUID.
 _PHONE_NUMBER = re.compile(r"(?<![\w-])[+(]*\d(?:[ ().-]{0,2}\d){6,}(?!-?\w)")
 
@@ -45,6 +50,35 @@ def plain(text: str, *, limit: int = MAX_DETAIL) -> str:
     kept = "".join(" " if unicodedata.category(c)[0] in "CZ" else c for c in head)
     line = " ".join(kept.split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str]) -> str:
+    """A list inside a sentence: as many of the names as fit, in their order, and how many more there are."""
+    shown: list[str] = []
+    for name in names[:NAMED]:
+        shown.append(plain(name))
+        if len(", ".join(shown)) > MAX_LIST:
+            shown = shown[:-1] or shown
+            break
+    more = f" and {len(names) - len(shown):,} more" if len(shown) < len(names) else ""
+    return ", ".join(shown) + more
+
+
+def _entries(texts: Sequence[str], *, room: int) -> list[str]:
+    """A list of at most `room` characters, an entry a line, each cut as little as it takes.
+
+    Where even short ones do not all fit, the last line says how many more there are.
+    """
+    lines: list[str] = []
+    first = texts[: room // 10]  # more than could fit
+    for limit in ENTRY_LENGTHS:
+        lines = [f"  - {plain(text, limit=limit)}" for text in first]
+        if len(first) == len(texts) and len("\n".join(lines)) <= room:
+            return lines
+    left = room - len(f"  - and {len(texts):,} more")
+    ends = accumulate(len(line) + 1 for line in lines)
+    shown = [line for line, end in zip(lines, ends, strict=True) if end <= left]
+    return [*shown, f"  - and {len(texts) - len(shown):,} more"]
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
@@ -89,7 +123,7 @@ class RefusedError(LinqError):
 class FleetError(LinqError):
     """Some lines of a fleet were refused or failed, all others are as declared; `errors` tells why, for each.
 
-    The message has one line of text, of at most `MAX_MESSAGE` characters, for each of them.
+    The message has one line of text for as many of them as fit, and says how many more there are.
     """
 
     def __init__(self, message: str, errors: Mapping[str, LinqError], *, next_step: str) -> None:
@@ -97,19 +131,24 @@ class FleetError(LinqError):
         self.errors: dict[str, LinqError] = dict(errors)
 
     def __str__(self) -> str:
-        lines = [f"  - {plain(f'{line}: {error}', limit=MAX_MESSAGE - 4)}" for line, error in self.errors.items()]
-        return "\n".join([f"{plain(self.message)}:", *lines, self.next_step])
+        head = f"{plain(self.message, limit=MAX_DETAIL // 2)}:"
+        ending = plain(self.next_step, limit=MAX_MESSAGE - MAX_DETAIL)
+        reasons = [f"{line}: {_PATH_OF_A_LINE.sub('', str(error))}" for line, error in self.errors.items()]
+        room = MAX_MESSAGE - len(f"{head}\n\n{ending}")
+        return "\n".join([head, *_entries(reasons, room=room), ending])
 
 
 class APIConnectionError(LinqError):
     """No complete answer came back; a write may or may not have been applied.
 
-    `transient` says whether another attempt can help: not so for a refused certificate.
+    `transient` says whether another attempt can help: not so for a refused certificate. `unreachable` says that there
+    was no connection, so that nothing was sent.
     """
 
-    def __init__(self, message: str, *, next_step: str = "", transient: bool = True) -> None:
+    def __init__(self, message: str, *, next_step: str = "", transient: bool = True, unreachable: bool = False) -> None:
         super().__init__(message, next_step=next_step)
         self.transient = transient
+        self.unreachable = unreachable
 
 
 class APIConnectionTimeoutError(APIConnectionError):

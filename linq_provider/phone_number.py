@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 
 @dataclass(frozen=True)
@@ -17,3 +18,11 @@ class PhoneNumber:
     phone_number: str
     forwarding_number: str
     line_type: str | None = None
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` is a UUID in its usual form, in capitals or lower case."""
+    try:
+        return text.isascii() and str(UUID(text)) == text.lower()
+    except ValueError:
+        return False

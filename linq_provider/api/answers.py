@@ -4,6 +4,7 @@ import base64
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -12,8 +13,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from linq_provider.config import Settings
-from linq_provider.errors import APIError, APIResponseValidationError, api_error_class, plain, redacted
-from linq_provider.phone_number import PhoneNumber
+from linq_provider.errors import (
+    MAX_DETAIL,
+    APIError,
+    APIResponseValidationError,
+    api_error_class,
+    plain,
+    redacted,
+)
+from linq_provider.phone_number import PhoneNumber, is_uuid
 
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` also reads "1_0", "inf" and "٣"
 
@@ -64,7 +72,7 @@ def phone_number_from(payload: Mapping[str, Any], request: Request) -> PhoneNumb
     """One line from a JSON object; unknown fields are ignored.
 
     Raises:
-        APIResponseValidationError: a documented field is missing or of another type.
+        APIResponseValidationError: a documented field is missing, of another type, or holds what it cannot.
     """
     identity, number = payload.get("id"), payload.get("phone_number")
     forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
@@ -72,12 +80,17 @@ def phone_number_from(payload: Mapping[str, Any], request: Request) -> PhoneNumb
         raise invalid_answer(request, "a line without id or phone_number")
     if "forwarding_number" not in payload or not isinstance(forwarding, str | None):
         raise invalid_answer(request, "a line without forwarding_number")
-    line_type = line_type if isinstance(line_type, str) else None
+    if not is_uuid(identity):
+        raise invalid_answer(request, "a line whose id is not a UUID")
+    for name, text in (("phone_number", number), ("forwarding_number", forwarding or "")):
+        if not _is_harmless(text):
+            raise invalid_answer(request, f"line {identity}, whose {name} has characters that no phone number has")
+    line_type = line_type if isinstance(line_type, str) and line_type and _is_harmless(line_type) else None
     return PhoneNumber(identity.lower(), number, forwarding or "", line_type)
 
 
 def phone_numbers_from(payload: Mapping[str, Any], request: Request) -> list[PhoneNumber]:
-    """All lines from the answer to the list call.
+    """All lines from the answer to the list call; a row without `forwarding_number` is not forwarded.
 
     Raises:
         APIResponseValidationError: not the documented list.
@@ -85,10 +98,18 @@ def phone_numbers_from(payload: Mapping[str, Any], request: Request) -> list[Pho
     rows = payload.get("phone_numbers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise invalid_answer(request, "no list of phone_numbers")
-    lines = [phone_number_from(row, request) for row in rows]
-    if len({line.id for line in lines}) < len(set(lines)):
-        raise invalid_answer(request, "one line twice, with different numbers")
+    if rows and not any("forwarding_number" in row for row in rows):
+        raise invalid_answer(request, "a list in which no line has a forwarding_number")
+    lines = [phone_number_from({"forwarding_number": None, **row}, request) for row in rows]
+    for line_id, count in Counter(line.id for line in lines).items():
+        if count > 1:
+            raise invalid_answer(request, f"line {line_id} twice")
     return lines
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether text of the server can be printed as it is: on one line, in Markdown, without power over a terminal."""
+    return text.isprintable() and "`" not in text
 
 
 def error_from(
@@ -123,7 +144,8 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
     """Seconds that the server asks to wait, or None.
 
     Read from `retry-after-ms`, else `Retry-After`, else `error.retry_after`, as Linq's own SDKs do.
-    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent.
+    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent. A date is compared with that of
+    the answer, where it has one.
     """
     milliseconds = _seconds(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -131,7 +153,7 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
     for value in (headers.get("retry-after"), from_body):
         seconds = _seconds(value)
         if seconds is None and isinstance(value, str):
-            seconds = _until(value)
+            seconds = _until(value, headers.get("date"))
         if seconds is not None:
             return seconds
     return None
@@ -149,11 +171,20 @@ def _seconds(value: object) -> float | None:
     return seconds if math.isfinite(seconds) and seconds >= 0 else None
 
 
-def _until(http_date: str) -> float | None:
+def _until(http_date: str, answered_at: str | None) -> float | None:
+    """Seconds from the date of the answer, else from now: the server's clock and ours may differ by hours."""
+    moment = _moment(http_date)
+    if moment is None:
+        return None
+    now = _moment(answered_at or "") or datetime.now(timezone.utc)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _moment(http_date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(http_date)
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())
+        # In UTC, so that a date beyond the end of the calendar fails here and not where it is compared.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
 
@@ -207,8 +238,9 @@ def invalid_answer(request: Request, reason: str, *, truncated: bool = False) ->
     return error
 
 
-def _text(value: object) -> str:
-    return plain(str(value)) if isinstance(value, str | int) else ""
+def _text(value: object, *, limit: int = MAX_DETAIL) -> str:
+    """What the server wrote, for a message: one line, and no backtick, which would begin or end code in Markdown."""
+    return plain(str(value), limit=limit).replace("`", "'") if isinstance(value, str | int) else ""
 
 
 def _without_json(answer: Answer) -> str:
@@ -217,9 +249,9 @@ def _without_json(answer: Answer) -> str:
             host = urlsplit(answer.headers.get("location", "")).hostname
         except ValueError:
             host = None
-        return f"redirected to {plain(host or 'no host', limit=80)}, which is not followed"
+        return f"redirected to {_text(host or 'no host', limit=80)}, which is not followed"
     kind = answer.headers.get("content-type", "").split(";")[0]
-    return f"an answer without Linq's error body ({plain(kind, limit=40) or 'no content type'})"
+    return f"an answer without Linq's error body ({_text(kind, limit=40) or 'no content type'})"
 
 
 def _next_step(method: str, status_code: int, settings: Settings, *, traced: bool) -> str:

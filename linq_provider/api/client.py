@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -17,7 +18,8 @@ from linq_provider.api.answers import (
     phone_number_from,
     phone_numbers_from,
 )
-from linq_provider.api.retries import LONGEST_WAIT, Call, error_of, is_transient, leaves_doubt
+from linq_provider.api.notices import Notices
+from linq_provider.api.retries import LONGEST_WAIT, Call, is_transient, leaves_doubt
 from linq_provider.config import Settings
 from linq_provider.errors import (
     APIConnectionError,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 LIST_PATH = "/v3/phone_numbers"
 MAX_LIST_BYTES = 8 * 1024 * 1024  # 10,000 lines are about 3 MB
 MAX_BODY_BYTES = 1024 * 1024
+UNREACHED = 15.0  # seconds after which a host is given up that was never reached, most often a wrong address
 CONFLICT_ATTEMPTS = 3  # writes answered with 409, each followed by a read
 MAY_BE_APPLIED = (
     "The write may have been applied: run `pulumi preview --refresh` to see what the line does now,"
@@ -45,7 +48,8 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)  # nothing that could c
 class LinqClient:
     """One account's API. Safe to share between threads; each thread keeps one connection alive.
 
-    `clock` (monotonic seconds) and `sleep` (seconds) are for tests.
+    `notify` receives a line of text for the user where a call takes long. `clock` (monotonic seconds) and `sleep`
+    (seconds) are for tests.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class LinqClient:
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Any] | None = None,
+        notify: Callable[[str], object] = lambda _: None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -61,7 +66,9 @@ class LinqClient:
         self._sleep: Callable[[float], Any] = sleep or self._closed.wait
         self._lock = threading.Lock()
         self._transport: Transport | None = None
+        self._notices = Notices(notify, clock=clock)
         self._paused_until = 0.0
+        self._reached = False
         self.retries: int = 0  # requests sent again so far
 
     def list_phone_numbers(self) -> list[PhoneNumber]:
@@ -140,7 +147,7 @@ class LinqClient:
             wait=call.wait,
             stop=call.is_over,
             sleep=self._sleep,
-            before_sleep=self._before_retry,
+            before_sleep=lambda state: self._before_retry(call, state),
             reraise=True,
         )
         return retrying(self._attempt, call)
@@ -159,15 +166,26 @@ class LinqClient:
             return self._exchange(call)
         except LinqError as error:
             call.note(error)
+            if isinstance(error, APIConnectionError) and error.unreachable and not self._reached:
+                call.deadline = min(call.deadline, call.began + UNREACHED)
             if isinstance(error, RateLimitError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
                 self._pause(error.retry_after or 0.0)
             raise
 
     def _exchange(self, call: Call) -> dict[str, Any]:
-        limit = MAX_LIST_BYTES if call.method == "GET" else MAX_BODY_BYTES
-        send = self._ready_transport().exchange
-        seconds = max(call.seconds_left, 0.001)  # it may have run out since it was checked
-        answer = send(call.method, call.path, json=call.json, seconds=seconds, max_bytes=limit)
+        transport = self._ready_transport()
+        asked = f"{call.method} {call.path}"
+        waiting = f"Still waiting for the answer of {transport.host_and_port} to {asked}."
+        answer = transport.exchange(
+            call.method,
+            call.path,
+            json=call.json,
+            seconds=max(call.seconds_left, 0.001),  # it may have run out since it was checked
+            connect_seconds=math.inf if self._reached else UNREACHED,
+            max_bytes=MAX_LIST_BYTES if call.method == "GET" else MAX_BODY_BYTES,
+            after=(self._notices.due_in(call.seconds_so_far), lambda: self._notices.tell(waiting)),
+        )
+        self._reached = True
         if answer.status_code != 200:
             raise error_from(answer, request=call.request, settings=self._settings, sent=call.json)
         if answer.problem:
@@ -180,14 +198,27 @@ class LinqClient:
                 from linq_provider.api.transport import Transport  # `requests` is slow to import
 
                 api_key = self._settings.require_api_key()
-                self._transport = Transport(base_url=self._settings.base_url, api_key=api_key)
+                self._transport = Transport(
+                    base_url=self._settings.base_url,
+                    base_url_source=self._settings.base_url_source,
+                    api_key=api_key,
+                )
             return self._transport
 
-    def _before_retry(self, state: RetryCallState) -> None:
+    def _before_retry(self, call: Call, state: RetryCallState) -> None:
         with self._lock:
             self.retries += 1
-        if isinstance(error_of(state), RateLimitError):
-            self._pause(state.upcoming_sleep)
+        error, seconds = call.error, state.upcoming_sleep
+        if isinstance(error, RateLimitError):
+            self._pause(seconds)
+        if error is not None and self._notices.is_long(call.seconds_so_far + seconds):
+            asked = getattr(error, "retry_after", None)
+            then = (
+                f"Linq asks for a pause: trying again in {seconds:.0f} s."
+                if asked
+                else (f"Trying again, for at most {call.seconds_left:.0f} s more.")
+            )
+            self._notices.tell(f"{error.message} {then}")
 
     def _pause(self, seconds: float) -> None:
         """After a 429 no thread of this client sends before the wait is over, whether or not it is tried again."""
@@ -196,4 +227,6 @@ class LinqClient:
 
     def _sit_out_pause(self, call: Call) -> None:
         while (rest := min(self._paused_until - self._clock(), call.seconds_left)) > 0 and not self._closed.is_set():
+            if self._notices.is_long(call.seconds_so_far + rest):
+                self._notices.tell(f"Linq asks for a pause: {call.method} {call.path} waits for {rest:.0f} s.")
             self._sleep(rest)

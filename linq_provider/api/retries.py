@@ -42,7 +42,7 @@ def is_transient(error: BaseException) -> bool:
 def leaves_doubt(error: LinqError) -> bool:
     """Whether a write that ended so may have been applied."""
     if isinstance(error, APIConnectionError):
-        return error.transient
+        return error.transient and not error.unreachable
     # A gateway that says 408 may have passed the request on.
     timed_out = isinstance(error, APIError) and error.status_code == 408
     return timed_out or isinstance(error, InternalServerError | APIResponseValidationError)
@@ -65,6 +65,14 @@ class Call:
     attempts: int = 0
     error: LinqError | None = None
     in_doubt: bool = False
+
+    def __post_init__(self) -> None:
+        self.began: float = self.clock()
+
+    @property
+    def seconds_so_far(self) -> float:
+        """Seconds since the call began, with all attempts and waits."""
+        return self.clock() - self.began
 
     @property
     def seconds_left(self) -> float:

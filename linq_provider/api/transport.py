@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import socket
+import math
 import ssl
 import threading
 import weakref
-from collections.abc import Mapping
-from contextlib import suppress
-from functools import cache
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection
-from urllib3.exceptions import HTTPError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ProxyError, ReadTimeoutError
 
 from linq_provider._version import __version__
 from linq_provider.api.answers import Answer
-from linq_provider.config import LOOPBACK_HOSTS
+from linq_provider.api.deadline import Watchdog, watched
+from linq_provider.config import DEFAULT_SOURCE, LOOPBACK_HOSTS
 from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError, plain
 
 CONNECT_TIMEOUT = 5.0  # seconds; as in Linq's own SDKs
@@ -27,35 +25,57 @@ READ_TIMEOUT = 30.0  # seconds without a byte; the calls of this API answer in w
 CHUNK = 64 * 1024  # bytes
 
 
+def proxy_of(base_url: str) -> str | None:
+    """The proxy of the environment that a request to `base_url` goes through, as it is written there."""
+    no_proxy = "*" if _is_loopback(base_url) else None
+    return requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url, no_proxy=no_proxy))
+
+
 class Transport:
     """Keep-alive sessions, one a thread, to one API root with one bearer token."""
 
-    def __init__(self, *, base_url: str, api_key: str) -> None:
+    def __init__(self, *, base_url: str, api_key: str, base_url_source: str = "linq:baseUrl") -> None:
         self._base_url = base_url
+        self._source = base_url_source
         self._api_key = api_key
         self._local = threading.local()
         # Weak: a session and its connection end with the thread that they belong to.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
-        # A proxy of the environment must not see what is meant for this machine.
-        loopback = urlsplit(base_url).hostname in LOOPBACK_HOSTS
-        self._proxies = {"no_proxy": "*"} if loopback else None
+        self._proxies = {"no_proxy": "*"} if _is_loopback(base_url) else None
+
+    @property
+    def host_and_port(self) -> str:
+        """The host of the API root, and its port also where the address leaves it out."""
+        url = urlsplit(self._base_url)
+        return url.netloc if url.port else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"
 
     def exchange(
-        self, method: str, path: str, *, json: Mapping[str, Any] | None, seconds: float, max_bytes: int
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Mapping[str, Any] | None,
+        seconds: float,
+        max_bytes: int,
+        connect_seconds: float = math.inf,
+        after: tuple[float, Callable[[], None]] = (math.inf, lambda: None),
     ) -> Answer:
         """Send one request and read its answer within `seconds`; never follows a redirect or reads netrc.
+
+        Of these, `connect_seconds` are for finding the host and connecting to it. `after` is called, by another thread,
+        where the exchange takes longer than the seconds that it begins with.
 
         Raises:
             APIConnectionError: no complete answer; its `transient` says whether another attempt can help.
         """
-        with _Watchdog(seconds) as watchdog:
+        with Watchdog(seconds, connect_seconds=min(seconds, connect_seconds), after=after) as watchdog:
             try:
                 answer = self._send(method, path, json=json, seconds=seconds, max_bytes=max_bytes)
                 if watchdog.expired:  # a shut socket can look like the end of the answer
                     raise requests.Timeout
                 return answer
             except Exception as error:
-                raise _translated(error, method, path, timed_out=watchdog.expired) from error
+                raise self._translated(error, f"{method} {path}", timed_out=watchdog.expired) from error
 
     def close(self) -> None:
         """Close every session."""
@@ -91,6 +111,40 @@ class Transport:
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
+    def _translated(self, error: Exception, asked: str, *, timed_out: bool) -> APIConnectionError:
+        """The one place where an exception of `requests` or below becomes ours."""
+        causes = list(_causes(error))
+        # A body that stops coming is a ConnectionError to requests, with urllib3's timeout behind it.
+        timed_out = timed_out or any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in causes)
+        if not timed_out and (problem := _never_sent(error, causes)):
+            return APIConnectionError(f"{asked}: {problem[0]}.", next_step=problem[1], transient=False)
+        if any(map(_is_unreachable, causes)):
+            return self._unreachable(asked, causes, timed_out=timed_out)
+        if timed_out:
+            return APIConnectionTimeoutError(
+                f"{asked}: no complete answer in time.",
+                next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
+            )
+        if isinstance(error, OSError | HTTPError):
+            return APIConnectionError(
+                f"{asked}: the connection failed ({_reason(causes)}).",
+                next_step="Check the network, HTTPS_PROXY and linq:baseUrl, then run the command again.",
+            )
+        said = f"{asked}: the request could not be made ({type(error).__name__})."
+        return APIConnectionError(said, next_step="Please report this.", transient=False)
+
+    def _unreachable(self, asked: str, causes: list[BaseException], *, timed_out: bool) -> APIConnectionError:
+        reason = "timed out" if timed_out else _reason(causes)
+        proxy = "at the proxy: " if any(isinstance(cause, ProxyError) for cause in causes) else ""
+        own = self._source == DEFAULT_SOURCE
+        source = "Linq's own address, the default of linq:baseUrl" if own else f"the address in {self._source}"
+        return (APIConnectionTimeoutError if timed_out else APIConnectionError)(
+            f"{asked}: no connection to {self.host_and_port}, {source} ({proxy}{reason}).",
+            next_step=f"Check {'' if own else f'{self._source}, '}the network and HTTPS_PROXY, then run the command"
+            " again.",
+            unreachable=True,
+        )
+
     def _session(self) -> requests.Session:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
@@ -103,6 +157,11 @@ class Transport:
         return session
 
 
+def _is_loopback(base_url: str) -> bool:
+    """A proxy of the environment must not see what is meant for this machine."""
+    return urlsplit(base_url).hostname in LOOPBACK_HOSTS
+
+
 class _Session(requests.Session):
     """Blind to redirects: even one that is not followed would be parsed, and its body read without limit."""
 
@@ -110,94 +169,13 @@ class _Session(requests.Session):
         return None
 
 
-class _Watchdog:
-    """Ends the calling thread's exchange after `seconds` by shutting its socket.
-
-    A read timeout starts again with every byte, so a server that drips bytes would hold a call for ever.
-    """
-
-    _of_thread = threading.local()
-
-    def __init__(self, seconds: float) -> None:
-        self.expired = False
-        self.connection: HTTPConnection | None = None
-        self._over = threading.Event()
-        self._timer = threading.Timer(seconds, self._expire)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Watchdog:
-        self._of_thread.watchdog = self
-        self._timer.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._timer.cancel()
-        self._of_thread.watchdog = None
-
-    @classmethod
-    def watch(cls, connection: HTTPConnection) -> None:
-        watchdog = getattr(cls._of_thread, "watchdog", None)
-        if watchdog is not None:
-            watchdog.connection = connection
-
-    def _expire(self) -> None:
-        self.expired = True
-        while not self._over.is_set():  # the socket may come into being only now
-            sock = self.connection.sock if self.connection is not None else None
-            if sock is not None:
-                # Not SSLSocket.shutdown: it would go on in plaintext.
-                with suppress(OSError):
-                    socket.socket.shutdown(sock, socket.SHUT_RDWR)
-            self._over.wait(0.05)
-
-
-class _Watched:
-    """A connection that the thread's watchdog knows of."""
-
-    def connect(self) -> None:
-        _Watchdog.watch(self)  # type: ignore[arg-type]
-        super().connect()  # type: ignore[misc]
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        _Watchdog.watch(self)  # type: ignore[arg-type]
-        super().request(*args, **kwargs)  # type: ignore[misc]
-
-
-@cache
-def _watched(connection: Any) -> Any:
-    """The same kind of connection, for HTTP, HTTPS or SOCKS, under watch."""
-    return type(connection.__name__, (_Watched, connection), {})
-
-
 class _Adapter(HTTPAdapter):
     """requests' adapter, with connections that a watchdog can end."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
-        pool.ConnectionCls = _watched(type(pool).ConnectionCls)
+        pool.ConnectionCls = watched(type(pool).ConnectionCls)
         return pool
-
-
-def _translated(error: Exception, method: str, path: str, *, timed_out: bool) -> APIConnectionError:
-    """The one place where an exception of `requests` or below becomes ours."""
-    asked = f"{method} {path}"
-    causes = list(_causes(error))
-    # A body that stops coming is a ConnectionError to requests, with urllib3's timeout behind it.
-    if timed_out or any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in causes):
-        return APIConnectionTimeoutError(
-            f"{asked}: no complete answer in time.",
-            next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
-        )
-    if problem := _never_sent(error, causes):
-        return APIConnectionError(f"{asked}: {problem[0]}.", next_step=problem[1], transient=False)
-    if isinstance(error, OSError | HTTPError):
-        return APIConnectionError(
-            f"{asked}: the connection failed ({_reason(causes)}).",
-            next_step="Check the network, HTTPS_PROXY and linq:baseUrl, then run the command again.",
-        )
-    said = f"{asked}: the request could not be made ({type(error).__name__})."
-    return APIConnectionError(said, next_step="Please report this.", transient=False)
 
 
 def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str] | None:
@@ -216,6 +194,11 @@ def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException) and not error.errno:
         return "the certificate authorities could not be read", "Check REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE."
     return None
+
+
+def _is_unreachable(cause: BaseException) -> bool:
+    """Whether there was no connection; the proxy's refusal to make one is only told in a text."""
+    return isinstance(cause, NewConnectionError | ConnectTimeoutError) or "Tunnel connection failed" in str(cause)
 
 
 def _causes(error: BaseException) -> Any:

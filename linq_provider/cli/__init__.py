@@ -1,4 +1,7 @@
-"""The command line `linq-provider`: one small module a command."""
+"""The command line `linq-provider`: a module for each command, and what they share.
+
+What cannot be done raises LinqError, everywhere, and `commands` prints it as one sentence.
+"""
 
 import sys
 

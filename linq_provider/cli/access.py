@@ -1,21 +1,21 @@
 """Checks of the way to the account: key, base URL, network, and what the key sees."""
 
 import os
-import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
-from linq_provider.cli.check import Check, Mark
 from linq_provider.cli.lines import list_lines, require_key
+from linq_provider.cli.network import way_to
+from linq_provider.cli.output import Check, Mark, checked, count_forwarded, failed
 from linq_provider.cli.stack import stack_config, values
-from linq_provider.config import DEFAULT_BASE_URL, KEYS, LOOPBACK_HOSTS, Settings
+from linq_provider.config import DEFAULT_BASE_URL, KEYS, Settings
 from linq_provider.core.destinations import Destinations
-from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError, plain
+from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError
+from linq_provider.phone_number import PhoneNumber
 
-SECONDS = 15.0  # for the one call; who runs the doctor waits for it
+SECONDS = 15.0  # for the one call: somebody is waiting for the answer
+OVERRIDE = "LINQ_API_KEY_OVERRIDE"
 
 
 def access_checks(stack: str | None) -> Iterator[Check]:
@@ -24,116 +24,73 @@ def access_checks(stack: str | None) -> Iterator[Check]:
     try:
         config = {} if stack is None else stack_config(stack)
         if stack is not None:
-            yield _stack_key(stack, config.get("linq:apiKey"))
-            yield from _stack_settings(config)
+            yield checked("key of the stack", _stack_key, stack, config.get("linq:apiKey"))
+            yield from _unread_settings(config)
         settings = Settings.load(values(config))
     except LinqError as error:
-        yield _failed("configuration", error)
-    yield _override()
+        yield failed("configuration", error)
+    if OVERRIDE in os.environ:
+        yield Check(
+            "override", Mark.WARNING, f"{OVERRIDE} is set and used in place of every other key", "Unset it after use."
+        )
+    else:
+        yield Check("override", Mark.OK, f"{OVERRIDE} is not set")
     if settings is None:
-        for name in ("key", "base URL", "destinations", "way to the API", "API", "lines"):
-            yield Check(name, Mark.NOT_CHECKED)
+        names = ("key", "base URL", "destinations", "way to the API", "API", "lines")
+        yield from (Check(name, Mark.NOT_CHECKED) for name in names)
         return
-    yield _key(settings)
-    yield _base_url(settings)
-    yield _destinations(settings)
-    yield _way(settings)
+    yield checked("key", _key, settings)
+    note = "" if settings.base_url == DEFAULT_BASE_URL else ", which is not Linq's own"
+    yield Check("base URL", Mark.OK, f"{settings.base_url}{note}")
+    yield checked("destinations", _destinations, settings)
+    yield checked("way to the API", way_to, settings.base_url)
     yield from _answer(settings)
 
 
-def _stack_key(stack: str, key: Mapping[str, Any] | None) -> Check:
-    name = "key of the stack"
+def _stack_key(stack: str, key: Mapping[str, Any] | None) -> str:
     if key is None:
-        return Check(name, Mark.OK, f"stack {stack} has none, so that of the environment is used")
+        return f"stack {stack} has none; the key of the environment is used"
     if not key.get("secret"):
-        mend = "Run `pulumi config set --secret linq:apiKey` and enter it again; then replace the key at Linq."
-        return Check(name, Mark.FAILS, "it is set without --secret, which `pulumi up` refuses", mend)
-    return Check(name, Mark.OK, f"secret in stack {stack}")
+        raise LinqError(
+            "it is set without --secret, which `pulumi up` refuses",
+            next_step="Run `pulumi config set --secret linq:apiKey` and enter it again; then replace the key at Linq.",
+        )
+    return f"stored as a secret in stack {stack}"
 
 
-def _stack_settings(config: Mapping[str, Any]) -> Iterator[Check]:
+def _unread_settings(config: Mapping[str, Any]) -> Iterator[Check]:
     unknown = sorted(key for key in config if key.startswith("linq:") and key not in KEYS)
     if unknown:
-        mend = "Mend the name, or take it out with `pulumi config rm`: nobody reads it."
-        yield Check("settings of the stack", Mark.WARNING, f"no such setting: {', '.join(unknown)}", mend)
+        fix = "Correct the name, or remove it with `pulumi config rm`: nothing reads it."
+        yield Check("settings of the stack", Mark.WARNING, f"no such setting: {', '.join(unknown)}", fix)
 
 
-def _override() -> Check:
-    if "LINQ_API_KEY_OVERRIDE" in os.environ:
-        return Check(
-            "override", Mark.WARNING, "LINQ_API_KEY_OVERRIDE is set and beats every key", "Unset it after use."
-        )
-    return Check("override", Mark.OK, "LINQ_API_KEY_OVERRIDE is not set")
+def _key(settings: Settings) -> str:
+    require_key(settings)
+    return f"well-formed, from {settings.api_key_source}"
 
 
-def _key(settings: Settings) -> Check:
-    try:
-        require_key(settings)
-    except LinqError as error:
-        return _failed("key", error)
-    return Check("key", Mark.OK, f"well-formed, from {settings.api_key_source}")
-
-
-def _base_url(settings: Settings) -> Check:
-    note = "" if settings.base_url == DEFAULT_BASE_URL else ", which is not Linq's own"
-    return Check("base URL", Mark.OK, f"{settings.base_url}{note}")
-
-
-def _destinations(settings: Settings) -> Check:
-    try:
-        return Check("destinations", Mark.OK, f"calls may go to: {Destinations(settings.allowed_forwardings).summary}")
-    except LinqError as error:
-        return _failed("destinations", error)
-
-
-def _way(settings: Settings) -> Check:
-    """Whether the next host on the way has an address: the proxy, or the API itself."""
-    name = "way to the API"
-    host, through = _next_host(settings.base_url)
-    try:
-        socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, ValueError) as error:
-        reason = plain(getattr(error, "strerror", None) or "it is no host name")
-        mend = "Check the network, DNS, HTTPS_PROXY and linq:baseUrl."
-        return Check(name, Mark.FAILS, f"{through} {host or '?'}, which has no address: {reason}", mend)
-    return Check(name, Mark.OK, f"{through} {host}")
-
-
-def _next_host(base_url: str) -> tuple[str, str]:
-    """Which host is asked first, and how; of a proxy never its user and password."""
-    url = urlsplit(base_url)
-    host = url.hostname or ""
-    proxy = getproxies().get(url.scheme) or getproxies().get("all")
-    if not proxy or host in LOOPBACK_HOSTS or proxy_bypass(host):
-        return host, "directly to"
-    try:
-        return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or "", "through the proxy"
-    except ValueError:
-        return "", "through the proxy"
+def _destinations(settings: Settings) -> str:
+    return f"calls may go to: {Destinations(settings.allowed_forwardings).summary}"
 
 
 def _answer(settings: Settings) -> Iterator[Check]:
-    if settings.api_key is None:
-        yield Check("API", Mark.NOT_CHECKED)
-        yield Check("lines", Mark.NOT_CHECKED)
-        return
+    api, lines = Check("API", Mark.NOT_CHECKED), Check("lines", Mark.NOT_CHECKED)
     try:
-        lines = list_lines(replace(settings, timeout=min(settings.timeout, SECONDS), max_retries=1))
+        if settings.api_key is not None:
+            seen = list_lines(replace(settings, timeout=min(settings.timeout, SECONDS), max_retries=1))
+            api, lines = Check("API", Mark.OK, "it answers"), checked("lines", _lines, seen)
     except (AuthenticationError, PermissionDeniedError) as error:
-        yield Check("API", Mark.OK, "it answers")
-        yield _failed("lines", error)
+        api, lines = Check("API", Mark.OK, "it answers"), failed("lines", error)
     except LinqError as error:
-        yield _failed("API", error)
-        yield Check("lines", Mark.NOT_CHECKED)
-    else:
-        yield Check("API", Mark.OK, "it answers")
-        forwarded = sum(bool(line.forwarding_number) for line in lines)
-        if lines:
-            yield Check("lines", Mark.OK, f"the key sees {len(lines):,}, of which {forwarded:,} forward")
-        else:
-            mend = "Ask the owner of the Linq account for a key that sees your lines."
-            yield Check("lines", Mark.FAILS, "the key is accepted and sees no lines at all", mend)
+        api = failed("API", error)
+    yield from (api, lines)
 
 
-def _failed(name: str, error: LinqError) -> Check:
-    return Check(name, Mark.FAILS, plain(error.message, limit=300), error.next_step)
+def _lines(seen: Sequence[PhoneNumber]) -> str:
+    if not seen:
+        raise LinqError(
+            "the key is accepted, but it sees no lines",
+            next_step="Ask the owner of the Linq account for a key that sees your lines.",
+        )
+    return f"this key sees {count_forwarded([line.forwarding_number for line in seen])}"

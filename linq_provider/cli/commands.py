@@ -1,6 +1,5 @@
-"""The group of all commands: what they share in errors and exit statuses."""
+"""The group of all commands: their errors and exit statuses."""
 
-import io
 import os
 import sys
 from typing import Any, NoReturn
@@ -14,16 +13,17 @@ from linq_provider.cli.drift import drift
 from linq_provider.cli.emulator import emulator
 from linq_provider.cli.export import export
 from linq_provider.cli.numbers import numbers
+from linq_provider.cli.output import make_printable, say
 from linq_provider.errors import LinqError
 
-HELP = """Linq phone numbers and where they forward.
+HELP = """Show Linq phone lines and where calls to them are forwarded, and check what Pulumi needs to manage them.
 
 \b
-Exit status: 0 done; 1 an error, told in one sentence on stderr; drift: 2 for a difference.
-The key is read from LINQ_API_V3_API_KEY, or with --stack from that stack; it is never an argument.
+Exit status: 0 success; 1 an error, explained in one sentence on stderr; 2 (drift only) something differs.
+The API key is read from LINQ_API_V3_API_KEY, or with --stack from that stack. It is never an argument.
 
 \b
-Completion of commands and options, for the shell that is running:
+To complete commands and options with the Tab key in the shell that is running:
   bash  eval "$(_LINQ_PROVIDER_COMPLETE=bash_source linq-provider)"
   zsh   eval "$(_LINQ_PROVIDER_COMPLETE=zsh_source linq-provider)"
   fish  _LINQ_PROVIDER_COMPLETE=fish_source linq-provider | source
@@ -31,32 +31,38 @@ Completion of commands and options, for the shell that is running:
 
 
 class Commands(click.Group):
-    """A group whose errors all end with exit status 1: click's 2 for wrong usage would say drift."""
+    """A group whose errors all end with exit status 1: with 2, which click uses, `drift` reports a difference."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command and end the process with its exit status."""
-        # A shell may have closed them (`>&-`), and Python then has None in their place.
-        sys.stdout = sys.stdout or io.StringIO()
-        sys.stderr = sys.stderr or io.StringIO()
+        make_printable()
         try:
             sys.exit(super().main(*args, **options | {"standalone_mode": False}))
         except click.UsageError as error:
-            click.echo(_usage(error), err=True)
-        except click.ClickException as error:
-            click.echo(error.format_message(), err=True)
-        except click.Abort:
-            click.echo("Interrupted.", err=True)
+            say(_usage(error))
         except LinqError as error:
-            click.echo(str(error), err=True)
-        except OSError as error:  # a full disk behind `>`
-            click.echo(f"The output cannot be written: {error.strerror or error}.", err=True)
+            click.echo(error, err=True)  # that of a roster has a line for each problem
+        except click.ClickException as error:
+            say(error)
+        except click.Abort:
+            say("Interrupted.")
+        except OSError as error:
+            say(_unusable(error))
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit
         sys.exit(1)
 
 
 def _usage(error: click.UsageError) -> str:
     command = error.ctx.command_path if error.ctx else "linq-provider"
-    return f"{error.format_message().rstrip('.')}. See `{command} --help`."
+    said = error.format_message()
+    return f"{said if said.endswith(('.', '?')) else f'{said}.'} See `{command} --help`."
+
+
+def _unusable(error: OSError) -> str:
+    """The error of a file names it; that of a stream, such as a full disk behind `>`, names nothing."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {error.strerror or error}."
+    return f"The output cannot be written: {error.strerror or error}."
 
 
 @click.pass_context

@@ -1,17 +1,14 @@
-"""`linq-provider doctor`: is everything there that `pulumi up` needs."""
+"""`linq-provider doctor`: check that everything `pulumi up` needs is there."""
 
-import sys
-from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import chain
 
 import click
 
 from linq_provider.cli.access import access_checks
-from linq_provider.cli.check import Check, Mark
+from linq_provider.cli.lines import stack_option
 from linq_provider.cli.machine import machine_checks
-from linq_provider.cli.output import json_option, print_json
-from linq_provider.cli.stack import stack_option
-
-COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT_CHECKED: "dim"}
+from linq_provider.cli.output import Mark, json_option, print_check, print_json
 
 
 @click.command()
@@ -19,42 +16,18 @@ COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT
 @stack_option
 @click.pass_context
 def doctor(context: click.Context, *, as_json: bool, stack: str | None) -> None:
-    """Check what `pulumi up` needs: this machine, the key, the network, and what the key sees. Only reads.
+    """Check that everything `pulumi up` needs is there: programs, key, network, account. Nothing is changed.
 
-    One line a check: ok, warning, fails or not checked; what it found; and how to mend it. In a pipe,
-    mark, check, finding and mend are separated by tabs; --json prints an array.
+    Each check is one line: ok, warning, fails or not checked; what was found; and how to fix it. In a
+    pipe, tabs separate mark, check, finding and fix. --json prints an array.
 
-    Exit status: 1 where a check fails, else 0. A warning is no failure.
+    Exit status: 1 if a check fails, else 0. A warning is not a failure.
     """
     checks = []
-    for check in _checks(stack):
+    for check in chain(machine_checks(), access_checks(stack)):
         checks.append(check)
         if not as_json:
-            _print(check)
+            print_check(check)
     if as_json:
-        print_json(
-            [
-                {"check": each.name, "mark": each.mark.value, "finding": each.detail, "mend": each.mend}
-                for each in checks
-            ]
-        )
-    context.exit(int(any(each.mark is Mark.FAILS for each in checks)))
-
-
-def _checks(stack: str | None) -> Iterator[Check]:
-    yield from machine_checks()
-    yield from access_checks(stack)
-
-
-def _print(check: Check) -> None:
-    if not sys.stdout.isatty():
-        click.echo("\t".join((check.mark.value, check.name, check.detail, check.mend)).rstrip("\t"))
-        return
-    from rich.console import Console
-    from rich.text import Text
-
-    found = f": {check.detail}" if check.detail else ""
-    mend = f" {check.mend}" if check.mend else ""
-    end = "." if check.detail and check.mend and not check.detail.endswith(".") else ""
-    mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
-    Console().print(Text.assemble(mark, f"{check.name}{found}{end}{mend}"), soft_wrap=True)
+        print_json([asdict(check) for check in checks])
+    context.exit(int(any(check.mark is Mark.FAILS for check in checks)))

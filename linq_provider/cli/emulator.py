@@ -1,4 +1,4 @@
-"""`linq-provider emulator`: the local stand-in for the API, until it is interrupted."""
+"""`linq-provider emulator`: the local emulator of the API, until it is interrupted."""
 
 from __future__ import annotations
 
@@ -27,11 +27,18 @@ if TYPE_CHECKING:
 )
 @click.option("--numbers", type=click.IntRange(0), default=3, show_default=True, help="Lines of a new account.")
 @click.option(
+    "--seed",
+    type=int,
+    default=0,
+    show_default=True,
+    help="Another seed is another account, with other numbers, ids and key.",
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="NAME",
-    help="What goes wrong, such as 429=1, 500 or hang; may be repeated.",
+    help="How requests fail, such as 429=1, 500 or hang; may be repeated.",
 )
 @click.option(
     "--fault-rate",
@@ -44,10 +51,17 @@ if TYPE_CHECKING:
     "--rate-limit",
     type=click.FloatRange(0, min_open=True),
     metavar="N",
-    help="Requests per second; beyond them 429. Without it there is no limit.",
+    help="Requests per second; more are answered with 429. Without it there is no limit.",
 )
-def emulator(*, faults: tuple[str, ...], fault_rate: float, **account: Any) -> None:
-    """Run a local stand-in for Linq's API.
+@click.option(
+    "--allow-host",
+    "hosts",
+    multiple=True,
+    metavar="NAME:PORT",
+    help="Another address that clients reach it at, as through a forwarded port; may be repeated.",
+)
+def emulator(*, faults: tuple[str, ...], fault_rate: float, hosts: tuple[str, ...], **account: Any) -> None:
+    """Run a local emulator of Linq's API.
 
     It listens on 127.0.0.1 only and runs until SIGINT or SIGTERM.
     """
@@ -55,24 +69,26 @@ def emulator(*, faults: tuple[str, ...], fault_rate: float, **account: Any) -> N
         for number in (signal.SIGINT, signal.SIGTERM):
             # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
             signal.signal(number, signal.default_int_handler)
-        with _emulator(faults, fault_rate=fault_rate, **account) as running:
+        with _emulator(faults, fault_rate=fault_rate, hosts=hosts, **account) as running:
             click.echo(_greeting(running))
             threading.Event().wait()
     except KeyboardInterrupt:
         pass
     except OSError as error:
         raise click.ClickException(f"the emulator cannot start: {error.strerror or error}.") from error
-    except ValueError as error:
-        raise click.ClickException(f"{error}.") from error
+    except (ValueError, KeyError) as error:
+        raise click.ClickException(f"{error.args[0]}.") from error
 
 
-def _emulator(faults: tuple[str, ...], *, fault_rate: float, **account: Any) -> Emulator:
+def _emulator(faults: tuple[str, ...], *, fault_rate: float, hosts: tuple[str, ...], **account: Any) -> Emulator:
     from linq_provider.emulator import Emulator, Fault
 
     parsed = [Fault.parse(name) for name in faults]
     emulator = Emulator(**account)
     if parsed:
-        emulator.fail_randomly(fault_rate, parsed)
+        emulator.fail_randomly(fault_rate, parsed, seed=account["seed"])
+    for host in hosts:
+        emulator.allow_host(host)
     return emulator
 
 
@@ -83,7 +99,7 @@ def _greeting(running: Emulator) -> str:
             f"API key:  {running.api_key}",
             f"To watch: {running.page_url}",
             "",
-            "In the shell that is to use it:",
+            "In the shell that uses it:",
             f"export LINQ_API_V3_BASE_URL={running.url}",
             f"export LINQ_API_V3_API_KEY={running.api_key}",
         )

@@ -1,33 +1,57 @@
-"""The lines of an account as they can be declared: under which name, to which number, or why not."""
+"""How the lines of an account can be declared, and the text of a program or roster that declares them."""
 
+import csv
+import io
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from linq_provider.cli.output import count_forwarded
 from linq_provider.core.destinations import UNRESTRICTED, Destinations
 from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.core.roster_csv import NOT_FORWARDED
 from linq_provider.errors import plain
 from linq_provider.phone_number import PhoneNumber
+
+MOST_RESOURCES = 50  # lines; one fleet for more is easier to read, and faster
+PROGRAM = '''\
+"""Where calls to the lines of a Linq account are forwarded: {summary}.
+
+Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
+nothing. "" means: not forwarded. Removing a resource clears its forwarding, unless it has `retain_on_delete`.
+"""
+
+import linq_provider as linq
+'''
+PROGRAM_OF_NOTHING = '"""There is nothing to declare: `linq-provider export` found no line that can be declared."""\n'
+ROSTER = """\
+# Where calls to the lines of a Linq account are forwarded: {summary}.
+#
+# Written by `linq-provider export` from the live account. In a Pulumi program:
+#
+#     import linq_provider as linq
+#
+#     linq.ForwardingRoster("lines", file="{file}")
+#
+# `pulumi up` adopts the lines as they are and writes nothing. "" means: not forwarded.
+# A line that is removed from this file later is cleared.
+"""
+ROSTER_OF_NOTHING = """\
+# There is nothing to declare: `linq-provider export` found no line that can be declared.
+# Pulumi refuses a roster without lines, because it would clear every line of a fleet.
+"""
+LEFT_OUT = "# Left out, because they cannot be declared as they are:\n"
 
 
 @dataclass(frozen=True)
 class ExportedLine:
-    """One line: `identity` is its phone_number, or its phone_number_id where the number cannot name it."""
+    """`identity` is its phone_number, or its phone_number_id where the number cannot name it."""
 
     identity: str
     forwarding_number: str
     phone_number_id: str
     line_type: str
-
-    @property
-    def by(self) -> str:
-        """Which argument of a resource takes the identity."""
-        return "phone_number" if self.identity.startswith("+") else "phone_number_id"
-
-    @property
-    def resource_name(self) -> str:
-        """A name that no other line has."""
-        return f"line-{self.identity.removeprefix('+')}"
 
     @property
     def remark(self) -> str:
@@ -44,10 +68,13 @@ class ExportedAccount:
 
     @property
     def summary(self) -> str:
-        """How many lines there are, and how many of them forward."""
-        forwarded = sum(bool(line.forwarding_number) for line in self.lines)
-        lines = "1 line" if len(self.lines) == 1 else f"{len(self.lines):,} lines"
-        return f"{lines}, {forwarded:,} of them forwarded"
+        """How many lines there are, and how many of them are forwarded."""
+        return count_forwarded([line.forwarding_number for line in self.lines])
+
+    @property
+    def comment(self) -> str:
+        """What is left out, as comments."""
+        return "".join([LEFT_OUT, *(f"# {line}\n" for line in self.left_out)]) if self.left_out else ""
 
 
 def exported(lines: Sequence[PhoneNumber], *, destinations: Destinations = UNRESTRICTED) -> ExportedAccount:
@@ -61,11 +88,38 @@ def exported(lines: Sequence[PhoneNumber], *, destinations: Destinations = UNRES
         named_by_number = listed[number] == 1 and not (e164_problem(number) or destinations.line_problem(number))
         if problem := _problem(line, targets, destinations, named_by_number=named_by_number):
             left_out.append(plain(f"{line.phone_number} ({line.id}): {problem}", limit=300))
-            continue
-        identity = line.phone_number if named_by_number else line.id
-        kind = plain(line.line_type or "", limit=40)
-        declared.append(ExportedLine(identity, line.forwarding_number, plain(line.id), kind))
+        else:
+            identity = line.phone_number if named_by_number else line.id
+            kind = plain(line.line_type or "", limit=40)
+            declared.append(ExportedLine(identity, line.forwarding_number, plain(line.id), kind))
     return ExportedAccount(declared, left_out)
+
+
+def program_text(account: ExportedAccount) -> str:
+    """A complete program, formatted as Ruff and Black do."""
+    if not account.lines:
+        return "\n".join(filter(None, (PROGRAM_OF_NOTHING, account.comment)))
+    body = _resources if len(account.lines) <= MOST_RESOURCES else _fleet
+    head = filter(None, (PROGRAM.format(summary=account.summary), account.comment))
+    return "\n".join([*head, *body(account.lines)])
+
+
+def roster_text(account: ExportedAccount, *, file: str) -> str:
+    """A complete roster, whose comment says how a program uses it under the name `file`."""
+    head = ROSTER.format(summary=account.summary, file=plain(file)) if account.lines else ROSTER_OF_NOTHING
+    left_out = f"#\n{account.comment}" if account.left_out else ""
+    return head + left_out + "".join(map(_entry, account.lines))
+
+
+def csv_text(account: ExportedAccount) -> str:
+    """A complete roster for a spreadsheet; the last two columns are for its readers only."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("line", "forwarding_number", "type", "id"))
+    for line in account.lines:
+        kind = re.sub(r"^[=+@-]+", "", line.line_type)  # the server's word must be no formula
+        rows.writerow((line.identity, line.forwarding_number or NOT_FORWARDED, kind, line.phone_number_id))
+    return text.getvalue()
 
 
 def _problem(
@@ -75,9 +129,9 @@ def _problem(
         return "neither its number nor its id is well-formed"
     number = line.forwarding_number
     if number and (problem := e164_problem(number) or destinations.problem(number)):
-        return f"where it forwards {problem}"
+        return f"the number that it forwards to {problem}"
     if _goes_round(line.phone_number, targets):
-        return f"it forwards to {line.forwarding_number}, from where calls come back, and never ring"
+        return f"it forwards to {line.forwarding_number}, and from there calls come back, so that they never ring"
     return ""
 
 
@@ -89,3 +143,24 @@ def _goes_round(phone_number: str, targets: Mapping[str, str]) -> bool:
         seen.add(step)
         step = targets.get(step)
     return False
+
+
+def _resources(lines: Sequence[ExportedLine]) -> Iterator[str]:
+    for line in lines:
+        yield (
+            f"# {line.remark}\n"
+            "linq.PhoneNumberForwarding(\n"
+            f'    "line-{line.identity.removeprefix("+")}",\n'
+            f'    phone_number{"" if line.identity.startswith("+") else "_id"}="{line.identity}",\n'
+            f'    forwarding_number="{line.forwarding_number}",\n'
+            ")\n"
+        )
+
+
+def _fleet(lines: Sequence[ExportedLine]) -> Iterator[str]:
+    entries = "".join(f"        {_entry(line, comma=',')}" for line in lines)
+    yield f'linq.PhoneNumberForwardings(\n    "lines",\n    forwardings={{\n{entries}    }},\n)\n'
+
+
+def _entry(line: ExportedLine, *, comma: str = "") -> str:
+    return f'"{line.identity}": "{line.forwarding_number}"{comma}  # {line.remark}\n'

@@ -1,40 +1,44 @@
-"""The lines of an account, as the commands ask for them."""
+"""The account as commands reach it: its settings, from a stack or the environment, and its lines."""
 
-from __future__ import annotations
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import click
 
 from linq_provider.cli.output import working
+from linq_provider.cli.stack import stack_config, stack_name, values
 from linq_provider.config import Settings
 from linq_provider.core import account
 from linq_provider.errors import ConfigurationError
+from linq_provider.phone_number import PhoneNumber
 
-if TYPE_CHECKING:
-    from linq_provider.phone_number import PhoneNumber
+stack_option: Callable[[Any], Any] = click.option(
+    "--stack",
+    metavar="NAME",
+    callback=stack_name,
+    help="A stack of the project in this folder: use its key and settings (drift: and its state).",
+)
+
+
+def load_settings(stack: str | None) -> Settings:
+    """The settings of a stack, or of the environment where no stack is named."""
+    return Settings.load(None if stack is None else values(stack_config(stack)))
 
 
 def require_key(settings: Settings) -> None:
-    """Refuse to go on without a key, in the words of a command.
-
-    Raises:
-        ConfigurationError: there is none.
-    """
+    """Refuse to go on without a key, with the next step for a command."""
     try:
         settings.require_api_key()
     except ConfigurationError as error:
-        error.next_step = "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+        error.next_step = "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
         raise
 
 
-def list_lines(settings: Settings) -> Sequence[PhoneNumber]:
-    """Every line that the key sees; may be empty.
-
-    Raises:
-        LinqError: see `linq_provider.errors`.
-    """
+def list_lines(settings: Settings, *, required: bool = False) -> Sequence[PhoneNumber]:
+    """Every line that the key sees; none at all is an error where lines are `required`."""
     require_key(settings)
     from linq_provider.api.client import LinqClient
 
+    ask = account.require_lines if required else account.list_lines
     with working("Asking Linq for the lines"):
-        return account.list_lines(LinqClient(settings))
+        return ask(LinqClient(settings))

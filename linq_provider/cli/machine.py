@@ -4,85 +4,82 @@ import os
 import platform
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from linq_provider.cli.check import Check, Mark
-from linq_provider.cli.stack import pulumi_environment
-from linq_provider.errors import plain
+from linq_provider.cli.output import Check, Mark, checked
+from linq_provider.cli.programs import least_environment, run_program, working_folder
+from linq_provider.errors import LinqError, plain
 
 OLDEST_PYTHON = (3, 10, 0)
 OLDEST_PULUMI = (3, 216, 0)  # the first with ReadResult.inputs; pyproject.toml says so too
 # Pulumi's release keeps them beside the CLI; the last two are scripts for its Python programs.
 BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
+PROBE = "import linq_provider; print(linq_provider.__version__)"
+NO_CODE = "/"  # to start Python in: its version 3.10 takes code from the folder that it is started in
 TIMEOUT = 60  # seconds for one program
-INSTALL = "Install the Pulumi CLI, 3.216 or newer, see https://www.pulumi.com/docs/install/"
+INSTALL = "Install the Pulumi CLI, version 3.216 or newer: https://www.pulumi.com/docs/install/."
 
 
 def machine_checks() -> Iterator[Check]:
     """Everything that needs neither a key nor the network."""
-    yield _version("Python", platform.python_version(), OLDEST_PYTHON, "Use Python 3.10 or newer.")
-    yield _version("pulumi package", metadata.version("pulumi"), OLDEST_PULUMI, "Run `pip install -U pulumi`.")
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        yield Check("Pulumi CLI", Mark.FAILS, "there is no `pulumi` on PATH", f"{INSTALL}.")
-        yield Check("Python host of Pulumi", Mark.NOT_CHECKED)
+    yield checked("Python", _version, platform.python_version(), OLDEST_PYTHON, "Use Python 3.10 or newer.")
+    yield checked("pulumi package", _version, metadata.version("pulumi"), OLDEST_PULUMI, "Run `pip install -U pulumi`.")
+    if pulumi := shutil.which("pulumi"):
+        yield checked("Pulumi CLI", _cli, pulumi)
+        yield checked("Python host of Pulumi", _host, pulumi)
     else:
-        yield _cli(pulumi)
-        yield _host(pulumi)
-    yield _provider_python()
+        yield Check("Pulumi CLI", Mark.FAILS, "there is no `pulumi` on PATH", INSTALL)
+        yield Check("Python host of Pulumi", Mark.NOT_CHECKED)
+    yield checked("Python of the provider", _provider_python)
 
 
-def _version(name: str, found: str, oldest: tuple[int, ...], mend: str, where: str = "") -> Check:
-    numbers = tuple(int(number) for number in re.findall(r"\d+", found)[:3])
-    if numbers < oldest:
-        return Check(name, Mark.FAILS, f"{found} is older than {'.'.join(map(str, oldest))}{where}", mend)
-    return Check(name, Mark.OK, f"{found}{where}")
+def _version(found: str, oldest: tuple[int, ...], fix: str, where: str = "") -> str:
+    if tuple(int(number) for number in re.findall(r"\d+", found)[:3]) < oldest:
+        raise LinqError(f"{found} is older than {'.'.join(map(str, oldest))}{where}", next_step=fix)
+    return f"{found}{where}"
 
 
-def _cli(pulumi: str) -> Check:
-    done = _run(pulumi, "version", environment=pulumi_environment())
-    if done is None or done.returncode or not re.match(r"v?\d+\.\d+\.\d+", done.stdout):
-        return Check("Pulumi CLI", Mark.FAILS, f"`{pulumi} version` prints no version", f"{INSTALL}.")
-    return _version("Pulumi CLI", done.stdout.strip().lstrip("v"), OLDEST_PULUMI, f"{INSTALL}.", f" ({pulumi})")
+def _cli(pulumi: str) -> str:
+    done = run_program(pulumi, "version", environment=least_environment(), timeout=TIMEOUT)
+    if done.returncode or not re.match(r"v?\d+\.\d+\.\d+", done.stdout):
+        raise LinqError(f"`{pulumi} version` prints no version", next_step=INSTALL)
+    return _version(done.stdout.strip().lstrip("v"), OLDEST_PULUMI, INSTALL, f" ({pulumi})")
 
 
-def _host(pulumi: str) -> Check:
+def _host(pulumi: str) -> str:
     beside = {str(Path(pulumi).absolute().parent), str(Path(pulumi).resolve().parent)}
     path = os.pathsep.join([*beside, os.environ.get("PATH", os.defpath)])
     missing = [program for program in BESIDE if shutil.which(program, path=path) is None]
     if missing:
-        return Check("Python host of Pulumi", Mark.FAILS, f"{', '.join(missing)} not found", f"{INSTALL}.")
-    return Check("Python host of Pulumi", Mark.OK, "beside the CLI or on PATH")
+        raise LinqError(f"{', '.join(missing)} not found", next_step=INSTALL)
+    return "found beside the CLI or on PATH"
 
 
-def _provider_python() -> Check:
+def _provider_python() -> str | Check:
     """Whether the Python that Pulumi starts for dynamic providers has this package."""
-    name = "Python of the provider"
     folder, options = _project()
     if options is None:
-        return Check(name, Mark.FAILS, "the project in this folder is not a Python one", "Use a Python project.")
+        raise LinqError("the project in this folder is not in Python", next_step="Run the command in a Python project.")
     if options.get("toolchain") == "poetry" and not options.get("virtualenv"):
-        return Check(name, Mark.NOT_CHECKED, "poetry chooses it; run `poetry run linq-provider doctor`")
-    python = _interpreter(folder, options)
-    if python is None:
-        return Check(name, Mark.FAILS, "there is no such interpreter", _environment_mend(options))
-    done = _run(python, "-c", "import linq_provider; print(linq_provider.__version__)", folder=folder)
-    if done is None or done.returncode:
-        said = done.stderr.strip().rpartition("\n")[2] if done else "it cannot be run"
-        return Check(
-            name, Mark.FAILS, f"{python} cannot import linq_provider: {plain(said)}", _environment_mend(options)
-        )
-    return Check(name, Mark.OK, f"{python} has linq_provider {done.stdout.strip()}")
+        finding = "poetry chooses it: run `poetry run linq-provider doctor`"
+        return Check("Python of the provider", Mark.NOT_CHECKED, finding)
+    fix = _how_to_install(options)
+    python = _interpreter(folder, options, fix)
+    environment = {**least_environment(), "PYTHONSAFEPATH": "1"}  # like -P, which Python 3.10 does not know
+    done = run_program(python, "-c", PROBE, environment=environment, timeout=TIMEOUT, folder=NO_CODE)
+    if done.returncode:
+        said = done.stderr.strip().rpartition("\n")[2]
+        raise LinqError(f"{python} cannot import linq_provider: {plain(said)}", next_step=fix)
+    return f"{python} has linq_provider {done.stdout.strip()}"
 
 
 def _project() -> tuple[Path, Mapping[str, Any] | None]:
     """The folder of the project that this folder belongs to, and the options of its runtime; None if not Python."""
-    here = Path.cwd()
+    here = working_folder()
     for folder in (here, *here.parents):
         for file in (folder / "Pulumi.yaml", folder / "Pulumi.yml"):
             if file.is_file():
@@ -105,38 +102,28 @@ def _runtime_options(file: Path) -> Mapping[str, Any] | None:
     return runtime.get("options") or {}
 
 
-def _interpreter(folder: Path, options: Mapping[str, Any]) -> str | None:
+def _interpreter(folder: Path, options: Mapping[str, Any], fix: str) -> str:
     """As pulumi-resource-pulumi-python chooses it."""
     environment = options.get("virtualenv") or (".venv" if options.get("toolchain") == "uv" else None)
     if environment:
         python = folder / str(environment) / "bin" / "python"
-        return str(python) if python.is_file() else None
-    return shutil.which(os.environ.get("PULUMI_PYTHON_CMD") or "python3")
+        if not python.is_file():
+            raise LinqError(f"{python} does not exist", next_step=fix)
+        return str(python)
+    variable = os.environ.get("PULUMI_PYTHON_CMD")
+    found = shutil.which(variable or "python3")
+    if found is None:
+        raise LinqError(
+            f"PULUMI_PYTHON_CMD names {variable}, which does not exist" if variable else "there is no python3 on PATH",
+            next_step=fix,
+        )
+    return os.path.abspath(found)
 
 
-def _environment_mend(options: Mapping[str, Any]) -> str:
+def _how_to_install(options: Mapping[str, Any]) -> str:
     if options.get("virtualenv") or options.get("toolchain"):
         return "Run `pulumi install` in the project, with linq-provider among its requirements."
     return (
         "Activate the environment that linq-provider is installed in, or set PULUMI_PYTHON_CMD to its interpreter;"
         f" this one is {sys.executable}."
     )
-
-
-def _run(
-    *command: str, environment: Mapping[str, str] | None = None, folder: Path | None = None
-) -> subprocess.CompletedProcess[str] | None:
-    """A program run to its end, or None where it could not be."""
-    try:
-        return subprocess.run(
-            command,
-            env=environment,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TIMEOUT,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None

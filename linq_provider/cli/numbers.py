@@ -1,24 +1,23 @@
-"""`linq-provider numbers`: the account's lines and where they forward."""
+"""`linq-provider numbers`: the lines of the account, and where calls to them are forwarded."""
 
 import click
 
-from linq_provider.cli.lines import list_lines
-from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows
-from linq_provider.cli.stack import load_settings, stack_option
+from linq_provider.cli.lines import list_lines, load_settings, stack_option
+from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say
+from linq_provider.core.account import NO_LINES
 
 
 @click.command()
 @json_option
 @stack_option
 def numbers(*, as_json: bool, stack: str | None) -> None:
-    """Show the account's lines and where they forward.
+    """List the lines of the account, and where calls to them are forwarded.
 
-    The key is read from LINQ_API_V3_API_KEY, or from the stack. In a pipe, each line of output holds
-    phone number, where it forwards, id and type, separated by tabs; --json prints an array.
+    In a pipe, tabs separate phone number, where it forwards, id and type. --json prints an array.
     """
     lines = list_lines(load_settings(stack))
     if not lines:
-        click.echo("This key sees no lines at all; is it the right account?", err=True)
+        say(NO_LINES)
     if as_json:
         fields = ("id", "phone_number", "forwarding_number", "line_type")
         print_json([{name: getattr(line, name) for name in fields} for line in lines])

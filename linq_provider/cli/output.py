@@ -1,22 +1,73 @@
-"""What commands print: a table on a terminal, plain text between tabs in a pipe, or JSON."""
+"""What commands print: tables and checks on a terminal, text between tabs in a pipe, or JSON."""
 
+from __future__ import annotations
+
+import enum
+import io
 import json
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from linq_provider.errors import plain
+from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
-_F = TypeVar("_F", bound=Callable[..., Any])
-json_option: Callable[[_F], _F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+if TYPE_CHECKING:
+    from rich.console import Console
+
+json_option: Callable[[Any], Any] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Mark(str, enum.Enum):
+    """The result of a check."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILS = "fails"
+    NOT_CHECKED = "not checked"
+
+
+LEAST_WIDTH = 40  # columns; below it a table loses whole cells
+COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT_CHECKED: "dim"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of `doctor`: its result, what was found, and how to fix it."""
+
+    check: str
+    mark: Mark
+    finding: str = ""
+    fix: str = ""
+
+
+def checked(name: str, find: Callable[..., str | Check], *arguments: Any) -> Check:
+    """One check: it is ok with what `find` returns, and fails with what it raises."""
+    try:
+        found = find(*arguments)
+    except LinqError as error:
+        return failed(name, error)
+    return found if isinstance(found, Check) else Check(name, Mark.OK, found)
+
+
+def failed(name: str, error: LinqError) -> Check:
+    """A check that fails because of `error`."""
+    return Check(name, Mark.FAILS, plain(error.message, limit=300), error.next_step)
 
 
 def forwards_to(forwarding_number: str) -> str:
     """A forwarding number as people read it."""
     return forwarding_number or "not forwarded"
+
+
+def count_forwarded(forwarding_numbers: Sequence[str]) -> str:
+    """How many lines there are, and how many of them are forwarded."""
+    lines = "1 line" if len(forwarding_numbers) == 1 else f"{len(forwarding_numbers):,} lines"
+    return f"{lines}, {sum(map(bool, forwarding_numbers)):,} of them forwarded"
 
 
 def print_json(value: Any) -> None:
@@ -34,27 +85,54 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         click.echo("\n".join("\t".join(row) for row in cleaned))
 
 
-@contextmanager
-def working(text: str) -> Iterator[None]:
-    """Show on a terminal that something takes its time."""
-    if not sys.stderr.isatty():
-        yield
+def print_check(check: Check) -> None:
+    """Print one check as a sentence with its mark in colour on a terminal, else between tabs."""
+    finding, fix = plain(check.finding, limit=500), plain(check.fix, limit=500)
+    if not sys.stdout.isatty():
+        click.echo("\t".join((check.mark.value, check.check, finding, fix)).rstrip("\t"))
         return
-    from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(text):
-        yield
+    found = f": {finding}" if finding else ""
+    end = "." if finding and fix and not finding.endswith(".") else ""
+    mark = (f"{check.mark.value:<12}", COLOURS[check.mark])
+    _console().print(Text.assemble(mark, f"{check.check}{found}{end} {fix}".rstrip()), soft_wrap=True)
+
+
+def say(text: object) -> None:
+    """Print a sentence to stderr, without control characters that a name or an argument in it may have."""
+    click.echo(plain(str(text), limit=MAX_MESSAGE), err=True)
+
+
+def make_printable() -> None:
+    """Let every text be printed, also where a shell has closed a stream or an encoding lacks some characters."""
+    sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def working(text: str) -> AbstractContextManager[Any]:
+    """Show on a terminal what is being waited for."""
+    if not sys.stderr.isatty():
+        return nullcontext()
+    from rich.text import Text
+
+    return _console(stderr=True).status(Text(plain(text)), spinner="line")
 
 
 def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*header)
-    for column in table.columns:
-        column.overflow = "fold"  # half an id cannot be copied
+    table = Table(*(Column(name, overflow="fold") for name in header))  # half an id cannot be copied
     for row in rows:
-        # Text: a value in square brackets is no markup.
-        table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+        table.add_row(*map(Text, row))  # a value in square brackets is no markup
+    _console().print(table)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A terminal that is wide enough for a table; rich alone would print nothing where COLUMNS is 0."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, width=max(shutil.get_terminal_size().columns, LEAST_WIDTH))

@@ -1,18 +1,28 @@
-"""The lines of one account as this process sees them: one list call shared by all, kept current by our own writes."""
+"""The lines of one account as this process sees them: one list call shared by all, kept current by our own writes.
+
+The list may lag behind a write, or lack a line once, so it never contradicts the state on its own: what it says has to
+hold for a few seconds first, see `Account.confirmed`.
+"""
+
+from __future__ import annotations
 
 import math
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from linq_provider.errors import APIResponseValidationError, LinqError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
 FRESH = 30.0  # seconds; nothing is decided on a list older than this
 FAILURE_SHARED = 5.0  # seconds for which callers that queue behind a failed list call share its error
+ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, where the last one contradicts the state
+LISTS = 10  # after so many that neither agree with the state nor with each other, nothing is decided
+LAG = 5.0  # seconds for which a write of our own is believed more than a list
 NAMED_LINES = 3  # how many visible lines an error names
+NO_LINES = "This key sees no lines at all: is it the right account?"
 
 
 class Client(Protocol):
@@ -23,6 +33,10 @@ class Client(Protocol):
 
     def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
         """Write one forwarding; the line as the API confirms it."""
+
+
+class NoLinesError(LinqError):
+    """The key sees no lines, which says nothing about any one line."""
 
 
 def list_lines(client: Client) -> Sequence[PhoneNumber]:
@@ -44,12 +58,13 @@ def require_lines(client: Client) -> Sequence[PhoneNumber]:
     """Every line that the key sees.
 
     Raises:
-        LinqError: the list could not be had, or is empty, which says nothing about any one line.
+        NoLinesError: there are none.
+        LinqError: the list could not be had.
     """
     if lines := list_lines(client):
         return lines
-    raise LinqError(
-        "This key sees no lines at all: is it the right account?",
+    raise NoLinesError(
+        NO_LINES,
         next_step="Nothing was changed. Check linq:apiKey and linq:baseUrl with `linq-provider numbers`.",
     )
 
@@ -67,29 +82,60 @@ def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
 
 @dataclass(frozen=True)
 class _Snapshot:
+    """One list. `since` says from when on a line has been as it is here, under its id and under its number."""
+
     taken_at: float
     by_id: dict[str, PhoneNumber] = field(default_factory=dict)
-    by_number: dict[str, PhoneNumber] = field(default_factory=dict)
+    by_number: dict[str, dict[str, PhoneNumber]] = field(default_factory=dict)
+    since: dict[str, float] = field(default_factory=dict)
 
     def find(self, identity: str) -> PhoneNumber | None:
-        return self.by_id.get(identity) or self.by_number.get(identity)
+        found = self.lines(identity)
+        if len(found) > 1:
+            raise RefusedError(
+                f"The number {identity} belongs to {len(found)} lines at Linq: {', '.join(sorted(found))}.",
+                next_step="Declare the line by phone_number_id.",
+            )
+        return next(iter(found.values()), None)
 
-    def put(self, line: PhoneNumber) -> None:
-        self.by_id[line.id] = self.by_number[line.phone_number] = line
+    def lines(self, identity: str) -> Mapping[str, PhoneNumber]:
+        line = self.by_id.get(identity)
+        return {line.id: line} if line else self.by_number.get(identity, {})
+
+    def put(self, line: PhoneNumber, *, since: float) -> None:
+        self.by_id[line.id] = line
+        self.by_number.setdefault(line.phone_number, {})[line.id] = line
+        self.since[line.id] = self.since[line.phone_number] = since
+
+    def keep_since(self, before: _Snapshot) -> None:
+        """Carry over from when on each line has been as it is, also where it is gone."""
+        for identity, since in before.since.items():
+            unchanged = self.lines(identity) == before.lines(identity)
+            self.since[identity] = since if unchanged else self.since.get(identity, self.taken_at)
 
 
 class Account:
     """One account, shared by all resources and threads of a provider process.
 
-    A line is named by its `phone_number_id` in lower case or by its `phone_number`. `clock`: monotonic seconds.
+    A line is named by its `phone_number_id` in lower case or by its `phone_number`. `clock`: monotonic seconds;
+    `sleep`: seconds.
     """
 
-    def __init__(self, client: Client, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Any] = time.sleep,
+    ) -> None:
         self._client = client
         self._clock = clock
+        self._sleep = sleep
         self._listing = threading.Lock()
         self._changing = threading.Lock()
+        self._asking_again = threading.Lock()
         self._snapshot: _Snapshot | None = None
+        self._first_at = math.inf
         self._writes: dict[str, tuple[float, PhoneNumber]] = {}
         self._failure: tuple[float, LinqError] | None = None
         self._doubted_at = -math.inf
@@ -98,22 +144,46 @@ class Account:
         """The line, or None where a list not older than `FRESH` seconds does not hold it.
 
         Raises:
+            RefusedError: a number that belongs to two lines.
             LinqError: the list could not be had, or is empty: that says nothing about any one line.
         """
         return self._fresh().find(identity)
 
+    def confirmed(self, identity: str, expected: Callable[[PhoneNumber | None], bool]) -> PhoneNumber | None:
+        """The line, once it is as `expected`, or else as lists of several seconds agree that it is.
+
+        All resources of the process share the lists that are asked for again, so a thousand surprises cost two more.
+
+        Raises:
+            RefusedError: as `find`, or the lists never agree.
+            LinqError: as `find`.
+        """
+        for _ in range(LISTS):
+            snapshot = self._fresh()
+            line, unchanged = snapshot.find(identity), self._seconds_unchanged(snapshot, identity)
+            if expected(line) or unchanged >= sum(ASKED_AGAIN):
+                return line
+            self._ask_again(snapshot, ASKED_AGAIN[0] if unchanged < ASKED_AGAIN[0] else sum(ASKED_AGAIN) - unchanged)
+        raise RefusedError(
+            "Linq's lists of the last seconds contradict each other about this line, so nothing was decided.",
+            next_step="Run the same command again in a minute.",
+        )
+
     def require(self, identity: str) -> PhoneNumber:
-        """The line.
+        """The line, which a new resource declares.
 
         Raises:
             RefusedError: this key does not see it; names a few lines that it sees.
             LinqError: the list could not be had.
         """
-        snapshot = self._fresh()
-        line = snapshot.find(identity)
+        line = self.find(identity)
         if line is None:
-            raise not_seen("the declared line", snapshot.by_number.values())
+            raise self.not_seen()
         return line
+
+    def not_seen(self) -> RefusedError:
+        """The error for a declared line that is not in the list."""
+        return not_seen("the declared line", self._fresh().by_id.values())
 
     def refresh(self) -> None:
         """See to it that the lines are known, so that an error of the account is reported once, not for each line.
@@ -124,13 +194,24 @@ class Account:
         self._fresh()
 
     def known(self, identity: str) -> PhoneNumber | None:
-        """The line as last seen, however long ago, without a request; None where it was never seen."""
-        return self._snapshot.find(identity) if self._snapshot is not None else None
+        """The line as last seen, however long ago, without a request; None where it was never seen, or not as one."""
+        lines = self._snapshot.lines(identity) if self._snapshot is not None else {}
+        return next(iter(lines.values())) if len(lines) == 1 else None
 
     def names(self, identity: str) -> tuple[str, ...]:
         """Every name of a line, as far as is known; the given one first."""
         line = self.known(identity)
-        return (identity, line.id, line.phone_number) if line else (identity,)
+        return (identity, *self.names_of(line)) if line else (identity,)
+
+    def names_of(self, line: PhoneNumber) -> tuple[str, ...]:
+        """The id and the number of a line; only the id where the number belongs to a second line, too."""
+        is_shared = self._snapshot is not None and len(self._snapshot.lines(line.phone_number)) > 1
+        return (line.id,) if is_shared else (line.id, line.phone_number)
+
+    def wrote(self, line: PhoneNumber) -> bool:
+        """Whether the line forwards to what this process wrote last."""
+        written = self._writes.get(line.id)
+        return written is not None and written[1].forwarding_number == line.forwarding_number
 
     def set_forwarding_number(self, line: PhoneNumber, forwarding_number: str) -> PhoneNumber:
         """Write a line's forwarding and remember what the API confirmed.
@@ -147,8 +228,23 @@ class Account:
         with self._changing:
             self._writes[written.id] = (self._clock(), written)
             if self._snapshot is not None:
-                self._snapshot.put(written)
+                self._snapshot.put(written, since=self._clock())
         return written
+
+    def _seconds_unchanged(self, snapshot: _Snapshot, identity: str) -> float:
+        """For how many seconds all lists have agreed on a line, or on its absence."""
+        return snapshot.taken_at - snapshot.since.get(identity, self._first_at)
+
+    def _ask_again(self, last: _Snapshot, wait: float) -> None:
+        """Take another list, `wait` seconds after the last one; who comes meanwhile shares it."""
+        with self._asking_again:
+            if self._snapshot is not last:
+                return
+            rest = last.taken_at + wait - self._clock()
+            if rest > 0:
+                self._sleep(rest)
+            with self._listing:
+                self._take()
 
     def _fresh(self) -> _Snapshot:
         with self._listing:
@@ -157,19 +253,24 @@ class Account:
                 return self._snapshot
             if self._failure is not None and now - self._failure[0] < FAILURE_SHARED:
                 raise self._failure[1]
-            try:
-                return self._take()
-            except LinqError as error:
-                self._failure = (self._clock(), error)
-                raise
+            return self._take()
 
     def _take(self) -> _Snapshot:
-        snapshot = _Snapshot(self._clock())
-        for line in require_lines(self._client):
-            snapshot.put(line)
+        taken_at = self._clock()
+        try:
+            lines = require_lines(self._client)
+        except LinqError as error:
+            self._failure = (self._clock(), error)
+            raise
         with self._changing:
+            self._first_at = min(self._first_at, taken_at)
+            snapshot = _Snapshot(taken_at)
+            for line in lines:
+                snapshot.put(line, since=taken_at)
             for written_at, line in self._writes.values():
-                if written_at >= snapshot.taken_at:  # the answer may be older than our write
-                    snapshot.put(line)
+                if written_at > taken_at - LAG:  # the answer may be older than our write
+                    snapshot.put(line, since=written_at)
+            if self._snapshot is not None:
+                snapshot.keep_since(self._snapshot)
             self._snapshot = snapshot
         return snapshot

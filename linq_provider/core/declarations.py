@@ -1,134 +1,279 @@
-"""What the program of this run declares and who holds which line, as far as one provider process is told.
+"""What the program of this run declares and who has which line, in every provider process of the run.
 
 The engine creates the new resource before it deletes the old one, and tells neither of the other. A rename
 without alias is therefore a create followed by a delete of the same line, which would silence it.
+
+Everything that is known is an event in a log that all provider processes of the run share, so each of them comes to
+the same answer. A line is named as the program names it: by `phone_number_id` or by `phone_number`.
 """
 
+from __future__ import annotations
+
+import itertools
+import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from linq_provider.errors import RefusedError
 
+Event = Sequence[Any]  # its kind, the names of a line, and what else there is to say; all of it as JSON has it
 
-class Declarations:
-    """Remembered for the life of the process, which is one run; nothing is ever forgotten.
 
-    A line is named as the program does: by `phone_number_id` or by `phone_number`.
-    """
+class Log(Protocol):
+    """The events of a run, in one order for every process."""
+
+    def append(self, event: Event) -> None:
+        """Add an event."""
+
+    def read(self) -> Sequence[Event]:
+        """The events since the last read, one's own among them."""
+
+
+class MemoryLog:
+    """The log of a run that has one process only."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._forwarding: dict[str, str | None] = {}
-        self._kept: set[str] = set()
-        self._held: set[str] = set()
-        self._taken: set[str] = set()
-        self._written: set[str] = set()
-        self._changing: dict[str, str] = {}
+        self._events: list[Event] = []
+
+    def append(self, event: Event) -> None:
+        """Add an event."""
+        self._events.append(event)
+
+    def read(self) -> Sequence[Event]:
+        """The events since the last read."""
+        events, self._events = self._events, []
+        return events
+
+
+@dataclass
+class _Line:
+    """What is known of a line under one of its names."""
+
+    declared: bool = False
+    number: str | None = None  # the declared one; None where it is not known yet
+    kept: bool = False  # its resource has the line in the state already
+    owned: bool = False  # its resource did not change, or wrote the line in this run
+    failed: bool = False  # its resource failed in this run
+    claim: str | None = None  # of the create or update that took it in this run
+    recorded: str | None = None  # what the state says of it, where this run replaces or changes its resource
+    cleared: bool = False  # this run cleared it before it was known to be declared
+
+
+@dataclass(frozen=True)
+class Owner:
+    """The resource of the program that declares a line; `number` None where it is not known yet.
+
+    `lost` says that the resource failed, or was never tried in a run that failed, so that no state will have it;
+    `pending` that it is still to write the line itself.
+    """
+
+    number: str | None
+    lost: bool
+    pending: bool = False
+
+
+class Declarations:
+    """Remembered for the life of the run; nothing is ever forgotten."""
+
+    _tokens = itertools.count()
+
+    def __init__(self, log: Log | None = None) -> None:
+        self._log = log or MemoryLog()
+        self._lock = threading.RLock()
+        self._lines: dict[str, _Line] = defaultdict(_Line)
+        self._planned: dict[str, str | None] = {}
+        self._allowed_clears: int | None = None
+        self._failed = False
         self._clears: dict[str, threading.Event] = {}
 
-    def declare(self, identity: str, forwarding_number: str | None, *, keeps: bool = False) -> None:
-        """The program declares this line; None for a number that is not known yet.
+    def plan(self, lines: Mapping[str, str | None]) -> None:
+        """The program will declare these lines, with these numbers as far as they are plain text."""
+        self._add("plan", list(lines), list(lines.values()))
 
-        `keeps`: for a resource that has the line in the state already.
-        """
+    def planned(self, *names: str) -> bool:
+        """Whether the program declares a line, or will."""
         with self._lock:
-            self._forwarding[identity] = forwarding_number
-            if keeps:
-                self._kept.add(identity)
+            self._catch_up()
+            return any(name in self._planned or self._lines[name].declared for name in names if self._knows(name))
 
-    def declares(self, *identities: str) -> bool:
-        """Whether the program declares a line under any of its names."""
-        with self._lock:
-            return any(identity in self._forwarding for identity in identities)
+    def declare(self, lines: Mapping[str, str | None], *, kept: Collection[str] = ()) -> None:
+        """The program declares these lines; None for a number that is not known yet.
 
-    def forwarding_of(self, *identities: str) -> str | None:
-        """The number declared for a line under any of its names; None where there is none or it is unknown."""
-        with self._lock:
-            return next((self._forwarding[i] for i in identities if i in self._forwarding), None)
-
-    def keeps(self, identity: str) -> bool:
-        """Whether a resource that the program still has keeps this line, named as it names it."""
-        with self._lock:
-            return identity in self._kept
-
-    def mark_unchanged(self, *identities: str) -> None:
-        """A resource that does not change holds this line, given under the names that are known.
+        `kept`: those that their resource has in the state already.
 
         Raises:
-            RefusedError: another resource took it in this run, before this one was known to be there.
+            RefusedError: another resource declares one of them with another number.
         """
         with self._lock:
-            if (self._taken | self._written).intersection(identities):
-                raise _second_owner(identities[0])
-            self._hold(identities)
+            self._catch_up()
+            for name, number in lines.items():
+                earlier = self._lines[name].number if name in self._lines else None
+                if None not in (earlier, number) and earlier != number:
+                    raise second_owner(name)
+            self._add("declare", list(lines), list(lines.values()), [name in kept for name in lines])
 
-    def release(self, *identities: str) -> None:
-        """Whoever took this line in this run failed as a whole, and may try again."""
+    def declares(self, *names: str) -> bool:
+        """Whether the program declares a line under any of its names."""
+        return any(line.declared for line in self._known(names))
+
+    def forwarding_of(self, *names: str) -> str | None:
+        """The number declared for a line under any of its names; None where there is none or it is unknown."""
+        declared = [line.number for line in self._known(names) if line.declared]
+        return next(iter(declared or [self._planned[name] for name in names if name in self._planned]), None)
+
+    def keeps(self, name: str) -> bool:
+        """Whether a resource that the program still has keeps this line, named as it names it."""
+        return any(line.kept for line in self._known([name]))
+
+    def mark_unchanged(self, *names: str) -> None:
+        """A resource that does not change has these lines, each under one name."""
+        self._add("own", names)
+
+    def change(self, name: str, recorded: str) -> None:
+        """A resource is about to change or give up this line, of which the state records a number."""
+        self._add("record", [name], recorded)
+
+    def recorded(self, *names: str) -> str | None:
+        """The recorded number of a line that this run changes or replaces: its own create may have to know."""
+        return next((line.recorded for line in self._known(names) if line.recorded is not None), None)
+
+    def fail(self, *names: str) -> None:
+        """The resource that declares these lines failed in this run; it may try again."""
+        self._add("fail", names)
+
+    def owner(self, *names: str) -> Owner | None:
+        """Who declares a line under any of its names."""
+        declared = [line for line in self._known(names) if line.declared]
+        if not declared:
+            return None
+        untried = self._failed and not any(line.owned or line.kept or line.recorded is not None for line in declared)
+        lost = untried or any(line.failed and not line.kept for line in declared)
+        pending = not any(line.owned or line.failed for line in declared)
+        return Owner(next((line.number for line in declared if line.number is not None), None), lost, pending)
+
+    def new_fleet(self, allow_clearing: int) -> None:
+        """The program creates a fleet, which may be an old one under a new name."""
+        self._add("fleet", (), allow_clearing)
+
+    @property
+    def allowed_clears(self) -> int | None:
+        """How many clears the fleets that this run creates allow; None where it creates none."""
         with self._lock:
-            self._held.difference_update(identities)
-            self._written.difference_update(identities)
-
-    def _hold(self, identities: Iterable[str]) -> None:
-        self._held.update(identities)
-        for identity in identities:
-            self._changing.pop(identity, None)
-
-    def change(self, identity: str, recorded: str) -> None:
-        """A resource is about to change this line, from the number that the state records."""
-        with self._lock:
-            self._changing[identity] = recorded
-
-    def recorded(self, *identities: str) -> str | None:
-        """The recorded number of a line that is about to change: with `replace_on_changes` its own create asks."""
-        with self._lock:
-            return next((self._changing[i] for i in identities if i in self._changing), None)
+            self._catch_up()
+            return self._allowed_clears
 
     @contextmanager
-    def try_clear(self, *identities: str) -> Iterator[bool]:
-        """Whether a line may be cleared, which is so unless the program declares it; all its names are given.
+    def try_clear(self, *names: str) -> Iterator[Owner | None]:
+        """None where a line may be cleared, else who declares it; all its names are given.
 
         Who declares it later finds out with `cleared`, and waits in `claim` until the clear is over.
         """
         over = threading.Event()
         with self._lock:
-            free = not any(identity in self._forwarding for identity in identities)
-            if free:
-                self._clears.update(dict.fromkeys(identities, over))
+            owner = self.owner(*names)
+            if owner is None:
+                self._clears.update(dict.fromkeys(names, over))
+                self._add("clear", names)
         try:
-            yield free
+            yield owner
         finally:
             over.set()
 
-    def cleared(self, *identities: str) -> bool:
+    def cleared(self, *names: str) -> bool:
         """Whether a resource gave this line up in this run, before another was known to declare it."""
-        with self._lock:
-            return any(identity in self._clears for identity in identities)
+        return any(line.cleared for line in self._known(names))
 
     @contextmanager
-    def claim(self, *identities: str) -> Iterator[None]:
-        """Hold a line while it is written and, unless that fails, from then on; all its names are given.
+    def claim(self, *names: str, declared_as: str) -> Iterator[None]:
+        """Take a line while it is written and, unless that fails, from then on; all its names are given.
+
+        A resource that did not change may be created anew: a replacement was interrupted, and the engine makes good for
+        it. It names its line as before, with the same number.
 
         Raises:
-            RefusedError: another resource kept, created or updated it in this run, or is about to.
+            RefusedError: another resource has it under another name, or created or updated it in this run, or is about
+                to.
         """
-        for over in [self._clears[identity] for identity in identities if identity in self._clears]:
+        for over in [self._clears[name] for name in names if name in self._clears]:
             over.wait()
-        with self._lock:
-            if (self._held | self._taken).intersection(identities):
-                raise _second_owner(identities[0])
-            self._taken.update(identities)
+        token = f"{os.getpid()}-{next(self._tokens)}"
+        self._add("claim", names, token)
+        taken = any(line.claim != token for line in self._known(names))
+        others = self._known([name for name in names if name != declared_as])
+        if taken or any(line.declared and line.owned for line in others):
+            self._add("unclaim", names, token)
+            raise second_owner(names[0])
         try:
             yield
-            with self._lock:
-                self._hold(identities)
-                self._written.update(identities)
-        finally:
-            with self._lock:
-                self._taken.difference_update(identities)
+        except BaseException:
+            self._add("unclaim", names, token)
+            raise
+        self._add("own", names)
+
+    def _add(self, kind: str, names: Collection[str], *values: Any) -> None:
+        with self._lock:
+            self._log.append([kind, list(names), *values])
+            self._catch_up()
+
+    def _known(self, names: Collection[str]) -> list[_Line]:
+        with self._lock:
+            self._catch_up()
+            return [self._lines[name] for name in names if name in self._lines]
+
+    def _knows(self, name: str) -> bool:
+        return name in self._planned or name in self._lines
+
+    def _catch_up(self) -> None:
+        for kind, names, *values in self._log.read():
+            getattr(self, f"_on_{kind}")(names, *values)
+
+    def _on_plan(self, names: list[str], numbers: list[str | None]) -> None:
+        self._planned.update(zip(names, numbers, strict=True))
+
+    def _on_declare(self, names: list[str], numbers: list[str | None], kept: list[bool]) -> None:
+        for name, number, keeps in zip(names, numbers, kept, strict=True):
+            line = self._lines[name]
+            line.declared, line.number, line.failed = True, number, False
+            line.kept |= keeps
+
+    def _on_record(self, names: list[str], recorded: str) -> None:
+        for name in names:
+            self._lines[name].recorded = recorded
+
+    def _on_own(self, names: list[str]) -> None:
+        for name in names:
+            line = self._lines[name]
+            line.owned, line.failed, line.recorded = True, False, None
+
+    def _on_fail(self, names: list[str]) -> None:
+        self._failed = True
+        for name in names:
+            line = self._lines[name]
+            line.failed, line.owned, line.claim = True, False, None
+
+    def _on_clear(self, names: list[str]) -> None:
+        for name in names:
+            self._lines[name].cleared = True
+
+    def _on_claim(self, names: list[str], token: str) -> None:
+        for name in names:
+            self._lines[name].claim = self._lines[name].claim or token
+
+    def _on_unclaim(self, names: list[str], token: str) -> None:
+        for name in names:
+            if self._lines[name].claim == token:
+                self._lines[name].claim = None
+
+    def _on_fleet(self, _names: list[str], allow_clearing: int) -> None:
+        self._allowed_clears = max(self._allowed_clears or 0, allow_clearing)
 
 
-def _second_owner(line: str) -> RefusedError:
+def second_owner(line: str) -> RefusedError:
+    """The error for a line that two resources of a program declare."""
     return RefusedError(
         f"Line {line} is declared by another resource of this program too.",
         next_step="Remove one of the two; which one's number would win is not defined.",

@@ -6,7 +6,10 @@ suggested, never changed; and no hint repeats the text: it may be secret.
 
 import re
 import unicodedata
-from uuid import UUID
+
+from linq_provider.phone_number import is_uuid
+
+__all__ = ["e164_problem", "is_uuid", "line_problem"]
 
 # ITU-T E.164: a plus sign, then 2 to 15 digits, the first of them not 0. `fullmatch` and ASCII, because
 # `match` with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
@@ -71,14 +74,6 @@ def e164_problem(text: str) -> str | None:
     if _E164.fullmatch(text):
         return None
     return f"is not in E.164 format: {_hint(text)}"
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` is a UUID in its usual form, in capitals or lower case."""
-    try:
-        return text.isascii() and str(UUID(text)) == text.lower()
-    except ValueError:
-        return False
 
 
 def line_problem(text: str) -> str | None:

@@ -4,18 +4,22 @@ Each line goes through the verbs of the single forwarding, so each of its rules 
 stop the others; the error names it, and the next `pulumi up --refresh` writes exactly the rest.
 """
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from linq_provider.core.account import Account
+from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
-from linq_provider.core.guards import refuse_many_clears
-from linq_provider.core.lifecycle import ForwardingLifecycle
+from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
+from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
 from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate_fleet, validate_lines
-from linq_provider.errors import FleetError, LinqError, RefusedError
+from linq_provider.errors import FleetError, LinqError, RefusedError, listed
+from linq_provider.phone_number import PhoneNumber
 
 SHOWN_LINES = 10  # how many lines one message names
 
@@ -23,7 +27,7 @@ SHOWN_LINES = 10  # how many lines one message names
 class FleetLifecycle:
     """The verbs, for the fleets of one account in one provider process.
 
-    `run` makes calls side by side, see `run_concurrently`. `notify` receives one line of text for the user.
+    `run` makes calls side by side, see `run_concurrently`; the rest is as in `ForwardingLifecycle`.
     """
 
     def __init__(
@@ -33,6 +37,7 @@ class FleetLifecycle:
         *,
         live_check: bool,
         run: Callable[[Mapping[str, Callable[[], object]]], dict[str, LinqError]],
+        on_conflict: str = "",
         notify: Callable[[str], None],
         destinations: DestinationGuard | None = None,
     ) -> None:
@@ -40,6 +45,7 @@ class FleetLifecycle:
         self._declarations = declarations
         self._destinations = destinations
         self._live_check = live_check
+        self._on_conflict = on_conflict
         self._run = run
         self._notify = notify
 
@@ -49,44 +55,28 @@ class FleetLifecycle:
         Unchanged inputs cost no request.
         """
         if problems := validate_fleet(news):
-            return news, [*problems, *validate_lines(news)]
-        # An update settles every line, so one that changed by hand meanwhile counts, too.
-        changed = olds.lines.keys() != news.lines.keys() or any(
-            olds.declaration(line) != news.declaration(line) for line in news.lines
-        )
-        if changed and self._live_check:
+            problems += validate_lines(news)
+        else:
             try:
-                self._account.refresh()
+                problems = self._compare(olds, news)
             except LinqError as error:
-                return news, [str(error), *validate_lines(news)]
-        single = self._single(self._notify)
-        for line in news.lines:
-            if number := self._named_twice(line, news):
-                problems.append(
-                    f"{line}: forwardings names this line by its number, {number}, too; remove one of the two"
-                )
-                continue
-            _, found = single.check(self._inputs_before(olds, line), news.declaration(line), changed=changed)
-            problems += [f"{line}: {problem}" for problem in found]
-        try:
-            refuse_many_clears(self._account, self._declarations, olds, news)
-        except RefusedError as error:
-            problems.append(str(error))
-        if changed:
-            self._tell_taken_over(olds, news)
+                problems = [str(error), *validate_lines(news)]
+        if problems:
+            self._declarations.fail(*news.lines)
         return news, problems
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
         cleared = self._declarations.cleared(*news.lines)
-        changes = olds != news or cleared
-        for line, recorded in olds.lines.items():
-            # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
-            if line in news.lines and self._declarations.keeps(line) and isinstance(recorded, str):
-                if not changes:
-                    self._declarations.mark_unchanged(line)
-                elif recorded != news.lines[line]:
-                    self._declarations.change(line, recorded)
+        changes = olds.inputs != news or cleared
+        # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
+        kept = [line for line in olds.lines if line in news.lines and self._declarations.keeps(line)]
+        if not changes:
+            self._declarations.mark_unchanged(*kept)
+        for line in kept if changes else ():
+            recorded = olds.lines[line]
+            if recorded != news.lines[line] and isinstance(recorded, str):
+                self._declarations.change(line, recorded)
         return Diff(changes, cleared=cleared)
 
     def create(self, news: Fleet) -> Fleet:
@@ -106,52 +96,87 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        self._account.refresh()
-        refuse_many_clears(self._account, self._declarations, olds, news)
+        with self._failing(olds, news):
+            self._account.refresh()
+            refuse_many_clears(self._account, self._declarations, olds, news)
         return self._apply(olds, news)
 
     def read(self, olds: Fleet) -> Fleet:
-        """The lines as they are now; one that this key no longer sees is left out, with a word to the user.
+        """The lines as they are now; one that this key no longer sees is left out, and the user is told.
 
         Raises:
             LinqError: the list could not be had; that never counts as gone.
         """
-        live = {line: self._account.find(line) for line in olds.lines}
-        gone = [line for line, now in live.items() if now is None]
-        if gone:
+        live = {line: self._account.confirmed(line, partial(_is_recorded, olds.lines[line])) for line in olds.lines}
+        if gone := [line for line, now in live.items() if now is None]:
             self._notify(
                 f"No longer among the lines of this key, and taken out of the state: {_listed(gone)}. If they still"
                 " exist under another key, they keep their forwarding."
             )
-        return replace(olds, forwardings={line: now.forwarding_number for line, now in live.items() if now})
+        numbers = {line: now.forwarding_number for line, now in live.items() if now}
+        applied = {line: olds.applied(line) for line, number in numbers.items() if olds.applied(line) != number}
+        return replace(olds, forwardings=numbers, applied_numbers=applied or None)
 
     def delete(self, olds: Fleet) -> None:
         """Clear every line that the program does not declare elsewhere; with `removed="keep"` leave them all.
 
         Raises:
-            FleetError: names each line that failed.
+            RefusedError: the program creates a fleet in this run, and more lines would be cleared than that one allows.
+            FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
+        allowed = self._declarations.allowed_clears
+        if allowed is not None:
+            nothing = Fleet({}, removed=olds.removed, allow_clearing=allowed)
+            refuse_many_clears(self._account, self._declarations, olds, nothing)
         if errors := self._reconcile(olds, Fleet(removed=olds.removed)):
             raise FleetError(
                 f"{len(errors):,} of {len(olds.lines):,} lines were not cleared",
                 errors,
-                next_step="Run the same command again: it clears the rest.",
+                next_step=_conflict(errors) or "Run the same command again: it clears the rest.",
             )
 
+    def _compare(self, olds: Fleet, news: Fleet) -> list[str]:
+        """Compare a declaration with the account, line by line; everything that stands against it.
+
+        Raises:
+            LinqError: the account's lines could not be had, or another resource declares one of them.
+        """
+        numbers = {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
+        self._declarations.declare(numbers, kept=olds.lines.keys())
+        if not olds.lines:
+            self._declarations.new_fleet(int(news.allow_clearing or 0) if isinstance(news.allow_clearing, float) else 0)
+        # An update settles every line, so one that changed by hand meanwhile counts, too.
+        changed = olds.lines.keys() != news.lines.keys() or any(
+            olds.declaration(line) != news.declaration(line) for line in news.lines
+        )
+        if changed and self._live_check:
+            self._account.refresh()
+        single = self._single(self._notify)
+        problems = []
+        for line in news.lines:
+            declaration = news.declaration(line)
+            before = self._declaration_before(olds, line)
+            found = single.problems(before, declaration)
+            try:
+                self._refuse_named_twice(line, news)
+                if not found and not self._is_named_twice(line, news):
+                    single.compare_with_account(before, declaration, changed=changed)
+            except LinqError as error:
+                found = [str(error)]
+            problems += [f"{line}: {problem}" for problem in found]
+        try:
+            refuse_many_clears(self._account, self._declarations, olds, news)
+        except RefusedError as error:
+            problems.append(str(error))
+        if changed:
+            self._announce_overwrites(olds, news)
+        return problems
+
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
-        if errors := self._reconcile(olds, news):
-            done = news.lines.keys() - errors.keys()
-            for line in done:
-                self._declarations.release(*self._account.names(line))
-            next_step = "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
-            added = [line for line in done if line not in olds.lines]
-            if added and olds.lines:
-                next_step += (
-                    f" If you go back instead, mend these new lines by hand, which no state has: {_listed(added)}."
-                )
-            lines = len(olds.lines.keys() | news.lines.keys())
-            raise FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
+        with self._failing(olds, news):
+            if errors := self._reconcile(olds, news):
+                raise _incomplete(olds, news, errors)
         return news
 
     def _reconcile(self, olds: Fleet, news: Fleet) -> dict[str, LinqError]:
@@ -167,70 +192,118 @@ class FleetLifecycle:
         for text in said[:SHOWN_LINES]:
             self._notify(text)
         if len(said) > SHOWN_LINES:
-            self._notify(f"So it was with {len(said) - SHOWN_LINES:,} more lines.")
+            self._notify(f"The same holds for {len(said) - SHOWN_LINES:,} more lines.")
         return errors
 
     def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
         inputs = news.declaration(line)
-        now = self._account.require(line)
-        recorded = olds.recorded(now)
-        if recorded is None:
+        now = self._account.find(line)
+        recorded = olds.recorded(now) if now else olds.lines.get(line)
+        if not isinstance(recorded, str):
             return single.create(inputs)
+        now = now or self._account.confirmed(line, lambda found: found is not None)
+        if now is None:
+            raise self._account.not_seen()
         return single.update(Outputs(now.id, now.phone_number, recorded, inputs.declared_by), inputs)
 
     def _clear(self, single: ForwardingLifecycle, olds: Fleet, line: str) -> None:
-        now = self._account.find(line)
+        try:
+            now = self._account.confirmed(line, lambda found: found is not None)
+        except NoLinesError:
+            if not is_uuid(line):
+                raise
+            now = None
+        if now is None and not is_uuid(line):
+            self._notify(
+                f"This key does not see {line} any more, so there was nothing to clear. If it still exists under"
+                " another key, it keeps its forwarding."
+            )
+            return
         number, phone_number_id = (now.phone_number, now.id) if now else (line, line)
-        recorded = olds.recorded(now) if now else olds.lines[line]
-        single.delete(Outputs(phone_number_id, number, str(recorded or ""), ""))
+        recorded = str(olds.lines[line] or "")
+        single.delete(Outputs(phone_number_id, number, recorded, "", applied_number=olds.applied(line)))
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
         """The lines that were taken out and have to be cleared."""
-        removed = [line for line in olds.lines if line not in news.lines]
-        if not removed:
-            return []
-        if news.removed == "keep":
+        removed = [line for line in olds.lines if line not in news.lines and not self._is_renamed(line, news)]
+        if removed and news.removed == "keep":
             self._notify(f'Left as they are (removed="keep"): {_listed(removed)}.')
             return []
-        live = {line: self._account.find(line) for line in removed}
-        if gone := [line for line, now in live.items() if now is None and not is_uuid(line)]:
-            self._notify(
-                f"This key sees them no more, so there was nothing to clear: {_listed(gone)}. If they still exist under"
-                " another key, they keep their forwarding."
+        return removed
+
+    def _is_renamed(self, line: str, news: Fleet) -> bool:
+        """Whether the map names the line by its other name."""
+        return any(name in news.lines for name in self._account.names(line))
+
+    def _is_named_twice(self, line: str, news: Fleet) -> bool:
+        now = self._account.known(line)
+        return now is not None and now.id in news.lines and now.phone_number in news.lines
+
+    def _refuse_named_twice(self, line: str, news: Fleet) -> None:
+        now = self._account.known(line)
+        if now and now.id == line and self._is_named_twice(line, news):
+            raise RefusedError(
+                f"forwardings names this line by its number, {now.phone_number}, too.",
+                next_step="Remove one of the two.",
             )
-        forwarded = [line for line, now in live.items() if now and now.forwarding_number and news.recorded(now) is None]
-        return forwarded + [line for line, now in live.items() if now is None and is_uuid(line)]
 
-    def _named_twice(self, phone_number_id: str, news: Fleet) -> str | None:
-        """The number of a line that the map names by both; None where it does not, or as far as is not known."""
-        now = self._account.known(phone_number_id)
-        return now.phone_number if now and now.id == phone_number_id and now.phone_number in news.lines else None
-
-    def _inputs_before(self, olds: Fleet, line: str) -> Inputs:
+    def _declaration_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""
         return next((olds.declaration(name) for name in self._account.names(line) if name in olds.lines), Inputs())
 
-    def _tell_taken_over(self, olds: Fleet, news: Fleet) -> None:
-        """At preview: which lines `overwrite` takes from somebody else."""
+    def _announce_overwrites(self, olds: Fleet, news: Fleet) -> None:
+        """At preview: which lines are taken from somebody else."""
         taken = []
-        for line in filter(news.may_overwrite, news.lines):
+        for line in news.lines:
             now = self._account.known(line)
-            if now and now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
+            if not now or not (news.may_overwrite(line) or self._on_conflict == OVERWRITE):
+                continue
+            if now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
                 taken.append(f"{line} (now {now.forwarding_number})")
         if taken:
-            self._notify(f"Because of overwrite, these are taken over: {_listed(taken)}.")
+            self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(
             self._account,
             self._declarations,
             live_check=self._live_check,
+            on_conflict=self._on_conflict,
             notify=notify,
             destinations=self._destinations,
         )
 
+    @contextmanager
+    def _failing(self, olds: Fleet, news: Fleet) -> Iterator[None]:
+        """Remember of which lines the state will have no owner: a fleet that failed is recorded as it was."""
+        try:
+            yield
+        except Exception:
+            self._declarations.fail(*(name for line in news.lines for name in self._account.names(line)))
+            raise
+
+
+def _incomplete(olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
+    """The error of a fleet of which some lines failed."""
+    next_step = _conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
+    added = [line for line in news.lines.keys() - errors.keys() if line not in olds.lines]
+    if added and olds.lines:
+        next_step += (
+            f" If you go back instead, check these new lines by hand, because no state has them: {_listed(added)}."
+        )
+    lines = len(olds.lines.keys() | news.lines.keys())
+    return FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
+
+
+def _conflict(errors: Mapping[str, LinqError]) -> str:
+    """What to do where a line was not cleared because somebody else set its number; no refresh helps there."""
+    return ON_CONFLICT if any(error.next_step == ON_CONFLICT for error in errors.values()) else ""
+
+
+def _is_recorded(recorded: object, line: PhoneNumber | None) -> bool:
+    return line is not None and line.forwarding_number == recorded
+
 
 def _listed(lines: list[str]) -> str:
     """A few of the lines, and how many more there are."""
-    more = f" and {len(lines) - SHOWN_LINES:,} more" if len(lines) > SHOWN_LINES else ""
-    return ", ".join(sorted(lines)[:SHOWN_LINES]) + more
+    return listed(sorted(lines))

@@ -6,6 +6,7 @@ from linq_provider.core.records import Fleet, Unknown
 from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
 
+ON_CONFLICT = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear it."
 FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
 FEW_PERCENT = 10  # or so many of a hundred
 
@@ -23,12 +24,31 @@ def refuse_overwrite(line: PhoneNumber, declared: str, *, overwrite: bool, recor
         return
     if recorded is None:
         raise RefusedError(
-            f"Line {line.id} already forwards to {live}, which is not the declared number.",
-            next_step="Declare that number to adopt it as it is, or set overwrite=True to replace it.",
+            f"Line {line.id} ({line.phone_number}) already forwards to {live}, which is not the declared number.",
+            next_step="Declare that number to adopt it as it is, or set overwrite=True to replace it. If the resource"
+            " was renamed, give it aliases, or run once with LINQ_ON_CONFLICT=overwrite.",
         )
     raise RefusedError(
-        f"Line {line.id} was changed outside Pulumi to {live or 'not forwarded'}.",
+        f"Line {line.id} ({line.phone_number}) was changed outside Pulumi to {live or 'not forwarded'}.",
         next_step="Run `pulumi refresh` to see it, or set overwrite=True to replace it.",
+    )
+
+
+def foreign_number(line: PhoneNumber) -> RefusedError:
+    """The error for a line that is to be cleared, and forwards to a number that this stack did not set."""
+    return RefusedError(
+        f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not set."
+        " Nothing was cleared.",
+        next_step=ON_CONFLICT,
+    )
+
+
+def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
+    """The error for a phone number that has become another line at Linq; a refresh can follow a number, but no id."""
+    by_number = declared_by == "phone_number"
+    return RefusedError(
+        f"{line.phone_number} is now line {line.id}, and the line that the state records is gone.",
+        next_step="Run `pulumi up --refresh`." if by_number else f'Declare phone_number_id="{line.id}".',
     )
 
 
@@ -41,7 +61,8 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
         RefusedError: both names are declared in this run.
     """
     line = account.known(identity)
-    if line and declarations.declares(line.id) and declarations.declares(line.phone_number):
+    names = account.names_of(line) if line else ()
+    if line and len(names) > 1 and all(declarations.declares(name) for name in names):
         raise RefusedError(
             f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
             " phone_number_id.",
@@ -50,7 +71,7 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
 
 
 def refuse_loop(account: Account, declarations: Declarations, identity: str, forwarding_number: str) -> None:
-    """Follow the declared forwardings from a line, as far as they are known, without a request.
+    """Follow the forwardings from a line, declared or else live, as far as they are known, without a request.
 
     Raises:
         RefusedError: they lead back to the line, so that calls would go round and never ring.
@@ -62,12 +83,20 @@ def refuse_loop(account: Account, declarations: Declarations, identity: str, for
     while step and step not in seen:
         if step == start:
             raise RefusedError(
-                f"The line forwards to {'another declared line that forwards back' if seen else 'itself'}.",
+                f"The line forwards to {'another line that forwards back' if seen else 'itself'}.",
                 next_step="Calls would go round and never ring: declare another forwarding_number.",
             )
         seen.add(step)
-        line = account.known(step)
-        step = declarations.forwarding_of(step, *([line.id] if line else []))
+        step = _forwarding_of(account, declarations, step)
+
+
+def _forwarding_of(account: Account, declarations: Declarations, phone_number: str) -> str | None:
+    """Where a line forwards after this run, as far as it is known."""
+    line = account.known(phone_number)
+    names = (phone_number, line.id) if line else (phone_number,)
+    if declarations.planned(*names):
+        return declarations.forwarding_of(*names)
+    return line.forwarding_number if line else None
 
 
 def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
@@ -86,8 +115,10 @@ def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet
     allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
     if count > allowed:
         raise RefusedError(
-            f"This would clear {count:,} of {len(olds.lines):,} lines; without a word {allowed:,} may be.",
-            next_step=f"If it is meant, set allow_clearing={count}; if not, look where the map comes from.",
+            f"This would clear {count:,} of {len(olds.lines):,} lines; at most {allowed:,} may be cleared without"
+            " allow_clearing.",
+            next_step=f"If you mean it, set allow_clearing={count}; if not, check where the map comes from. A line that"
+            " another resource declares does not count, once that resource is known: let this one depend on it.",
         )
 
 
@@ -96,4 +127,4 @@ def _clears(account: Account, declarations: Declarations, line: str, news: Fleet
     declared = [news.lines[name] for name in names if name in news.lines]
     if declared:
         return declared[0] == ""
-    return news.removed != "keep" and not declarations.declares(*names)
+    return news.removed != "keep" and not declarations.planned(*names)

@@ -1,34 +1,35 @@
 """The life of one forwarding: check, diff, create, read, update, delete. Knows no Pulumi.
 
 - A line exists before and after: create and update write its forwarding, delete clears it.
-- Nothing that somebody else set is overwritten without `overwrite`; nothing that the program still declares
+- Nothing that somebody else set is overwritten without `overwrite`, or cleared; nothing that the program still declares
   is cleared.
 - check, diff and read only ever read.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
-from linq_provider.core.account import Account
-from linq_provider.core.declarations import Declarations
+from linq_provider.core.account import Account, NoLinesError
+from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import UNRESTRICTED
-from linq_provider.core.guards import refuse_loop, refuse_overwrite, refuse_two_names
+from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
 from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
-ADOPT = (
-    "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
-    " declared number is already set."
-)
+OVERWRITE, KEEP = "overwrite", "keep"  # the values of LINQ_ON_CONFLICT
 
 
 class ForwardingLifecycle:
     """The verbs, for all forwardings of one account in one provider process.
 
-    `live_check` False makes check validate only. `notify` receives one line of text for the user. Without
-    `destinations` calls may go anywhere but to premium rate.
+    `live_check` False makes check validate only. `on_conflict` is what an operator decided for this run about lines
+    that forward to a number which this stack did not set: `OVERWRITE`, `KEEP`, or "" to refuse. `notify` receives one
+    line of text for the user. Without `destinations` calls may go anywhere but to premium rate.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ForwardingLifecycle:
         declarations: Declarations,
         *,
         live_check: bool,
+        on_conflict: str = "",
         notify: Callable[[str], None],
         destinations: DestinationGuard | None = None,
     ) -> None:
@@ -44,31 +46,71 @@ class ForwardingLifecycle:
         self._declarations = declarations
         self._destinations = destinations or DestinationGuard(UNRESTRICTED, notify=notify)
         self._live_check = live_check
+        self._on_conflict = on_conflict
         self._notify = notify
 
-    def check(self, olds: Inputs, news: Inputs, *, changed: bool | None = None) -> tuple[Inputs, list[str]]:
+    def check(self, olds: Inputs, news: Inputs) -> tuple[Inputs, list[str]]:
         """The inputs to record, and everything that stands against them; `olds` is empty for a new resource.
 
-        Unchanged inputs cost no request, unless they are part of something that `changed`. At preview this is what
-        refuses a wrong key, an unknown line, and a line that somebody else points elsewhere.
+        Unchanged inputs cost no request. At preview this is what refuses a wrong key, an unknown line, and a line that
+        somebody else points elsewhere.
         """
-        if problems := validate(news) or self._destinations.problems(olds, news):
-            return news, problems
         if isinstance(news.phone_number_id, str):
             news = replace(news, phone_number_id=news.phone_number_id.lower())
+        problems = self.problems(olds, news)
+        if not problems:
+            try:
+                self.declare(olds, news)
+                self.compare_with_account(olds, news, changed=olds != news)
+            except LinqError as error:
+                problems = [str(error)]
+        if problems and isinstance(news.identity, str):
+            self._declarations.fail(news.identity)
+        return news, problems
+
+    def problems(self, olds: Inputs, news: Inputs) -> list[str]:
+        """What is wrong with a declaration, whatever the account holds."""
+        return validate(news) or self._destinations.problems(olds, news)
+
+    def declare(self, olds: Inputs, news: Inputs) -> None:
+        """Remember what the program declares.
+
+        Raises:
+            RefusedError: another resource declares the line with another number.
+        """
         if isinstance(news.identity, str):
-            known = news.forwarding_number if isinstance(news.forwarding_number, str) else None
-            self._declarations.declare(news.identity, known, keeps=olds.identity == news.identity)
-        try:
-            self._compare_with_account(olds, news, changed=olds != news if changed is None else changed)
-        except LinqError as error:
-            return news, [str(error)]
-        return news, []
+            number = news.forwarding_number if isinstance(news.forwarding_number, str) else None
+            kept = [news.identity] if olds.identity == news.identity else []
+            self._declarations.declare({news.identity: number}, kept=kept)
+
+    def compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
+        """Compare a declaration with the account; what did not change, only as far as the account is known.
+
+        Raises:
+            LinqError: what stands against the declaration.
+        """
+        if isinstance(news.identity, Unknown) or isinstance(news.forwarding_number, Unknown):
+            return
+        identity, number = _text(news.identity), _text(news.forwarding_number)
+        if changed and self._live_check:
+            self._compare(olds, news, identity, number)
+        refuse_two_names(self._account, self._declarations, identity)
+        refuse_loop(self._account, self._declarations, identity, number)
 
     def diff(self, olds: Outputs, news: Inputs) -> Diff:
-        """Another line replaces the resource, another number updates it. No request."""
+        """Another line replaces the resource, another number updates it.
+
+        No request, unless the last list shows the number as another line.
+
+        Raises:
+            RefusedError: the number is known to be another line by now.
+        """
+        if not olds.declared_by:  # it was only read
+            return Diff(False)
         if news.identity != getattr(olds, news.declared_by):
             return Diff(True, (news.declared_by,))
+        if news.phone_number:
+            self._refuse_moved(olds)
         cleared = self._declarations.cleared(olds.phone_number_id, olds.phone_number)
         changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked, or it is an old self that is compared: that must not hold its line.
@@ -86,8 +128,12 @@ class ForwardingLifecycle:
             RefusedError: another resource holds the line, or somebody else points it elsewhere.
             LinqError: see `linq_provider.errors`.
         """
-        line = self._account.require(_text(news.identity))
-        return self._write(line, news, recorded=self._declarations.recorded(line.id, line.phone_number))
+        with self._failing(_text(news.identity)):
+            line = self._account.require(_text(news.identity))
+            recorded = self._declarations.recorded(line.id, line.phone_number)
+            if recorded is not None:
+                line = self._confirmed(line, news, recorded)
+            return self._write(line, news, recorded=recorded if line.forwarding_number else None)
 
     def update(self, olds: Outputs, news: Inputs) -> Outputs:
         """Forward the line to the newly declared number, in one write.
@@ -96,102 +142,195 @@ class ForwardingLifecycle:
             RefusedError: another resource took the line in this run, or it was changed outside Pulumi.
             LinqError: see `linq_provider.errors`.
         """
-        line = self._account.require(olds.phone_number_id)
-        return self._write(line, news, recorded=olds.forwarding_number)
+        with self._failing(_text(news.identity)):
+            recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
+            line = self._confirmed(recorded, news, olds.forwarding_number)
+            return self._write(line, news, recorded=olds.forwarding_number)
 
     def read(self, olds: Outputs) -> Outputs | None:
-        """The line as it is now, or None where it is gone.
+        """The line as it is now, or None where it is gone; a number that is another line by now is that line.
 
         Raises:
             LinqError: the list could not be had; that never counts as gone.
         """
-        line = self._account.find(olds.phone_number_id)
+        line = self._account.confirmed(
+            olds.phone_number_id, lambda now: now is not None and now.forwarding_number == olds.forwarding_number
+        )
+        if line is None and olds.declared_by == "phone_number":
+            line = self._account.confirmed(olds.phone_number, _is_there)
+            if line is not None:
+                self._notify(f"{line.phone_number} is now line {line.id}.")
         if line is not None:
-            return outputs(line, olds.declared_by, olds.overwrite)
+            return outputs(line, olds.declared_by, olds.overwrite, applied=olds.applied)
         self._notify(
             f"Line {olds.phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
             " exists under another key, it keeps its forwarding."
         )
         return None
 
-    def get(self, phone_number_id: str) -> Outputs:
-        """A line that is managed elsewhere, as it is now.
+    def get(self, phone_number_id: str) -> PhoneNumber | None:
+        """A line that is managed elsewhere, as it is now; None where the key does not see it.
 
         Raises:
-            RefusedError: the line is not there.
             LinqError: the list could not be had.
         """
-        line = self._account.find(phone_number_id)
-        if line is None:
-            raise RefusedError(f"This key sees no line {phone_number_id}.", next_step=ADOPT)
-        return outputs(line, "", None)
+        return self._account.confirmed(phone_number_id, _is_there)
 
     def delete(self, olds: Outputs) -> None:
         """Clear the forwarding, unless another resource of the program declares the line.
 
         Raises:
+            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed.
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
-        with self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as free:
-            if free:
+        with self._failing(), self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as owner:
+            if owner is None:
                 self._clear(olds)
             else:
-                self._notify(
-                    f"Line {olds.phone_number_id} keeps its forwarding: another resource of this program declares it."
-                )
+                self._hand_over(olds, owner)
 
-    def _clear(self, olds: Outputs) -> None:
-        line = self._account.find(olds.phone_number_id) or PhoneNumber(
-            olds.phone_number_id, olds.phone_number, olds.forwarding_number
+    def _refuse_moved(self, olds: Outputs) -> None:
+        def is_recorded(now: PhoneNumber | None) -> bool:
+            return now is not None and now.id == olds.phone_number_id
+
+        now = self._account.known(olds.phone_number)
+        if now is None or is_recorded(now):
+            return
+        now = self._account.confirmed(olds.phone_number, is_recorded)
+        if now is not None and not is_recorded(now):
+            raise moved(now, declared_by="phone_number")
+
+    def _compare(self, olds: Inputs, news: Inputs, identity: str, number: str) -> None:
+        """Refuse at preview what create and update would refuse."""
+        line = self._account.find(identity)
+        known = isinstance(olds.identity, str) and (
+            olds.identity == identity or self._account.known(olds.identity) == line
         )
-        try:
-            self._account.set_forwarding_number(line, "")
-        except NotFoundError:
-            self._notify(
-                f"Line {line.id} is not there any more, so there was nothing to clear; if it still exists under"
-                " another key, it keeps its forwarding."
-            )
-            return
-        if line.forwarding_number not in ("", olds.forwarding_number):
-            self._notify(
-                f"Line {line.id} was cleared; it had been forwarded outside Pulumi to {line.forwarding_number}."
-            )
+        recorded = _text(olds.forwarding_number) if known else None
+        if line is not None and not known:
+            recorded = self._declarations.recorded(line.id, line.phone_number)
+        if recorded is not None:
+            line = self._account.confirmed(identity, lambda now: now is not None and _ours(now, number, recorded))
+        if line is None:
+            raise self._account.not_seen()
+        refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
 
-    def _compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
-        """Compare a new or changed declaration with the account, as far as it is known.
-
-        Raises:
-            LinqError: what stands against the declaration.
-        """
-        identity, number = news.identity, news.forwarding_number
-        if isinstance(identity, Unknown) or isinstance(number, Unknown):
-            return
-        if changed and self._live_check:
-            line = self._account.require(_text(identity))
-            same = isinstance(olds.identity, str) and self._account.known(olds.identity) == line
-            recorded = (
-                _text(olds.forwarding_number) if same else self._declarations.recorded(line.id, line.phone_number)
-            )
-            refuse_overwrite(line, _text(number), overwrite=bool(news.overwrite), recorded=recorded)
-        refuse_two_names(self._account, self._declarations, _text(identity))
-        refuse_loop(self._account, self._declarations, _text(identity), _text(number))
+    def _confirmed(self, line: PhoneNumber, news: Inputs, recorded: str) -> PhoneNumber:
+        """A line that the state knows, as it is now."""
+        number = _text(news.forwarding_number)
+        now = self._account.confirmed(line.id, lambda now: now is not None and _ours(now, number, recorded))
+        if now is not None:
+            return now
+        other = self._account.confirmed(line.phone_number, _is_there)
+        raise moved(other, declared_by=news.declared_by) if other else self._account.not_seen()
 
     def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
         """Take the line and make it hold the declared number."""
-        with self._declarations.claim(line.id, line.phone_number):
-            line = self._account.require(line.id)  # it may have been cleared until now
-            if self._declarations.cleared(line.id, line.phone_number) and not line.forwarding_number:
-                recorded = ""
+        with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
             number = _text(news.forwarding_number)
             self._destinations.refuse(number, recorded=recorded)
+            line = self._account.find(line.id) or line  # it may have been cleared until now
+            if self._declarations.cleared(line.id, line.phone_number):
+                # Where another process of the run cleared it, the list of this one may be older.
+                line = self._confirmed(line, news, "")
+                recorded = ""
             refuse_loop(self._account, self._declarations, line.id, number)
-            refuse_overwrite(line, number, overwrite=bool(news.overwrite), recorded=recorded)
-            if line.forwarding_number != number:
+            refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
+            # The list may lag, so a write is left out only where the state agrees with it, or knows nothing.
+            if line.forwarding_number != number or recorded not in (None, number):
                 replaced = line.forwarding_number
                 line = self._account.set_forwarding_number(line, number)
-                if replaced not in ("", recorded):
-                    self._notify(f"Line {line.id} was forwarded to {replaced}, which was replaced (overwrite=True).")
-        return outputs(line, news.declared_by, news.overwrite)
+                if replaced not in ("", recorded, number):
+                    why = "overwrite=True" if news.overwrite else "LINQ_ON_CONFLICT=overwrite"
+                    self._notify(f"Line {line.id} was forwarded to {replaced}, which was replaced ({why}).")
+        return outputs(line, news.declared_by, news.overwrite, applied=number)
+
+    def _clear(self, olds: Outputs) -> None:
+        line = self._line_to_clear(olds)
+        if line is None or (line.forwarding_number == "" == olds.forwarding_number):
+            return
+        try:
+            self._account.set_forwarding_number(line, "")
+        except NotFoundError:
+            other = self._account.known(olds.phone_number)
+            left = f" {other.phone_number} is now line {other.id}, which was left alone." if other else ""
+            self._notify(
+                f"Line {line.id} is not there any more, so there was nothing to clear; if it still exists under"
+                f" another key, it keeps its forwarding.{left}"
+            )
+
+    def _line_to_clear(self, olds: Outputs) -> PhoneNumber | None:
+        """The line as it is now, or as the state has it where it is not there; None where it is to be left alone.
+
+        Raises:
+            RefusedError: it forwards to a number that this stack did not set.
+        """
+        recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
+        try:
+            line = self._account.confirmed(
+                olds.phone_number_id, lambda now: now is not None and self._is_ours(now, olds)
+            )
+        except NoLinesError:
+            return recorded
+        if line is None or self._is_ours(line, olds):
+            return line or recorded
+        if not self._on_conflict:
+            raise foreign_number(line)
+        kept = "keeps its forwarding" if self._on_conflict == KEEP else "is cleared"
+        self._notify(
+            f"Line {line.id} ({line.phone_number}) forwards to {line.forwarding_number}, which this stack did not set,"
+            f" and {kept} (LINQ_ON_CONFLICT={self._on_conflict})."
+        )
+        return None if self._on_conflict == KEEP else line
+
+    def _hand_over(self, olds: Outputs, owner: Owner) -> None:
+        """Leave a line to the resource that declares it, with the number that is declared."""
+        if owner.lost:
+            raise RefusedError(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) is declared by another resource of this program,"
+                " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
+                next_step="Fix that resource, then run `pulumi up` again.",
+            )
+        if owner.pending:  # its own write has to know what is recorded
+            self._declarations.change(olds.phone_number_id, olds.applied)
+        line = None if owner.pending else self._account.find(olds.phone_number_id)
+        if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds):
+            self._account.set_forwarding_number(line, str(owner.number))
+            self._notify(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards as another resource of this program"
+                " declares."
+            )
+        else:
+            self._notify(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: another resource of this"
+                " program declares it."
+            )
+
+    def _is_ours(self, line: PhoneNumber, olds: Outputs) -> bool:
+        return line.forwarding_number in ("", olds.applied) or self._account.wrote(line)
+
+    def _may_overwrite(self, news: Inputs) -> bool:
+        return bool(news.overwrite) or self._on_conflict == OVERWRITE
+
+    @contextmanager
+    def _failing(self, *names: str) -> Iterator[None]:
+        """Remember that a resource failed: who gives its line up in this run has to keep it.
+
+        A delete that failed may have ended a replacement before its create, of which nothing else is heard.
+        """
+        try:
+            yield
+        except Exception:
+            self._declarations.fail(*names)
+            raise
+
+
+def _is_there(line: PhoneNumber | None) -> bool:
+    return line is not None
+
+
+def _ours(line: PhoneNumber, declared: str, recorded: str) -> bool:
+    return line.forwarding_number in (declared, recorded)
 
 
 def _text(value: MaybeText) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from linq_provider.core.e164 import e164_problem, is_uuid
 from linq_provider.phone_number import PhoneNumber
@@ -43,7 +43,8 @@ class Inputs:
 class Outputs:
     """What the state records. `forwarding_number` is "" for not forwarded.
 
-    `declared_by` and `overwrite` are kept because `read` is told outputs only, and has to return the inputs.
+    `declared_by` and `overwrite` are kept because `read` gets outputs only, and has to return the inputs.
+    `applied_number` is what this stack wrote last, where a refresh found something else; None where they agree.
     """
 
     phone_number_id: str
@@ -51,6 +52,12 @@ class Outputs:
     forwarding_number: str
     declared_by: str
     overwrite: bool | None = None
+    applied_number: str | None = None
+
+    @property
+    def applied(self) -> str:
+        """What this stack wrote last."""
+        return self.forwarding_number if self.applied_number is None else self.applied_number
 
     @property
     def id(self) -> str:
@@ -69,13 +76,15 @@ class Fleet:
     """What the program declares and, with every value known, what the state records: both have the same shape.
 
     `forwardings` maps each line, named by phone_number or phone_number_id, to its number. `overwrite` is a bool or the
-    lines that it is meant for, `removed` "clear" or "keep", `allow_clearing` a number of lines.
+    lines that it is meant for, `removed` "clear" or "keep", `allow_clearing` a number of lines. `applied_numbers` is
+    recorded only: what this stack wrote last, for each line of which a refresh found something else.
     """
 
     forwardings: Mapping[str, MaybeText] | Unknown | None = None
     overwrite: bool | tuple[str | Unknown, ...] | Unknown | None = None
     removed: str | Unknown | None = None
     allow_clearing: float | Unknown | None = None
+    applied_numbers: Mapping[str, str] | None = None
 
     @property
     def lines(self) -> Mapping[str, MaybeText]:
@@ -90,7 +99,7 @@ class Fleet:
     @property
     def inputs(self) -> Fleet:
         """The inputs that lead to these outputs."""
-        return self
+        return replace(self, applied_numbers=None)
 
     def declaration(self, line: str) -> Inputs:
         """One line of the map as a declaration of its own."""
@@ -105,6 +114,11 @@ class Fleet:
         if isinstance(self.overwrite, tuple):
             return line in self.overwrite or Unknown.UNKNOWN in self.overwrite
         return bool(self.overwrite)  # Unknown is true: what is not known yet is not refused
+
+    def applied(self, line: str) -> str:
+        """What this stack wrote last to a recorded line; "" where it is not known."""
+        number = (self.applied_numbers or {}).get(line, self.lines.get(line))
+        return number if isinstance(number, str) else ""
 
     def recorded(self, line: PhoneNumber) -> str | None:
         """The number of a line under either of its names; None where it is not in the map."""
@@ -124,10 +138,17 @@ class Diff:
     cleared: bool = False
 
 
-def outputs(line: PhoneNumber, declared_by: str, overwrite: bool | Unknown | None) -> Outputs:
+def outputs(line: PhoneNumber, declared_by: str, overwrite: bool | Unknown | None, *, applied: str) -> Outputs:
     """The one mapping of a line as the API shows it to what the state records."""
-    kept = overwrite if isinstance(overwrite, bool) else None
-    return Outputs(line.id, line.phone_number, line.forwarding_number, declared_by, kept)
+    live = line.forwarding_number
+    return Outputs(
+        line.id,
+        line.phone_number,
+        live,
+        declared_by,
+        overwrite if isinstance(overwrite, bool) else None,
+        None if applied == live else applied,
+    )
 
 
 def validate(news: Inputs) -> list[str]:
@@ -139,7 +160,9 @@ def validate(news: Inputs) -> list[str]:
     if not isinstance(news.overwrite, bool | Unknown | None):
         problems.append("overwrite is neither True nor False")
     if (news.phone_number_id is None) == (news.phone_number is None):
-        problems.append("declare the line by exactly one of phone_number and phone_number_id")
+        problems.append(
+            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)"
+        )
     if isinstance(news.phone_number_id, str) and not is_uuid(news.phone_number_id):
         problems.append("phone_number_id is not a UUID: see `linq-provider numbers`")
     if isinstance(news.phone_number, str) and (problem := e164_problem(news.phone_number)):

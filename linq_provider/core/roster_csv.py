@@ -13,7 +13,8 @@ from linq_provider.core.roster_file import Cell, Problem, Row, Unreadable, unrea
 LINE_COLUMNS = ("line", "phone_number", "phone_number_id")
 NUMBER_COLUMN = "forwarding_number"
 NOT_FORWARDED = "none"  # what a cell says; a blank one may be a mistake
-SEPARATORS = (",", ";", "\t")  # spreadsheets take the semicolon where the comma is the decimal sign
+# Spreadsheets take the semicolon where the comma is the decimal sign.
+SEPARATORS: dict[str, str] = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,12 @@ def _row(row: int, texts: list[str], header: _Header) -> Row:
     if (number.text or "").lower() == NOT_FORWARDED:
         number = Cell("", row, number.column)
     if len(texts) > header.width:
-        return Row(line, number, Problem("this row has more cells than the header", row, header.width + 1))
+        return Row(line, number, Problem(_too_many(header), row, header.width + 1))
     return Row(line, number)
+
+
+def _too_many(header: _Header) -> str:
+    return f"the row has more cells than the header: quote a text with {SEPARATORS[header.separator]}"
 
 
 def _header(text: str) -> _Header | None:
@@ -56,7 +61,7 @@ def _header(text: str) -> _Header | None:
         except StopIteration:
             return None
         except Unreadable:
-            if separator == SEPARATORS[-1]:
+            if separator == [*SEPARATORS][-1]:
                 raise
             continue
         names = [_bare(name) for name in texts]

@@ -1,13 +1,13 @@
-"""A stateful stand-in for Linq's phone number API on 127.0.0.1, for demos and tests.
+"""An emulator of Linq's phone number API on 127.0.0.1, with lines and tokens of its own, for demos and tests.
 
 It shares no code with the client of this package: its paths, statuses and bodies come from
-Linq's public documentation, so a mistake in one of the two shows up as a disagreement. Beside
-the API stands a page to watch: lines, requests, edits by hand and faults, in a browser.
+Linq's public documentation, so a mistake in one of the two shows up as a disagreement. It also
+serves a page for a browser, which shows lines and requests and can edit lines and set faults.
 """
 
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.log import RecordedRequest
+from linq_provider.emulator.numbers import EmulatedNumber
 from linq_provider.emulator.server import Emulator
-from linq_provider.emulator.service import RecordedRequest
-from linq_provider.emulator.state import EmulatedNumber
 
 __all__ = ["EmulatedNumber", "Emulator", "Fault", "RecordedRequest"]

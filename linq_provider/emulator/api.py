@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from linq_provider.emulator.state import Account, EmulatedNumber, Token
+from linq_provider.emulator.lists import ListView, Row
+from linq_provider.emulator.numbers import EmulatedNumber
+from linq_provider.emulator.state import Account, Token
 
 BASE_PATH = "/api/partner"
 PHRASES = {status.value: status.phrase for status in HTTPStatus}
@@ -26,7 +28,7 @@ _REPUTATION = {
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; `path` is as sent, with its query and without decoding."""
+    """One HTTP request; `path` is as sent: with its query, and not decoded."""
 
     method: str
     path: str
@@ -46,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer; `headers` are those besides Content-Type and Content-Length, or replace them."""
+    """One HTTP answer; a header in `headers` replaces the Content-Type or Content-Length that it has otherwise."""
 
     status: int
     body: bytes = field(repr=False)
@@ -55,7 +57,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class ApiError:
-    """An error of the API before it gets its trace_id."""
+    """An error of the API, without its trace_id."""
 
     status: int
     code: int
@@ -84,7 +86,7 @@ SERVER_ERROR = ApiError(500, 3006, "Internal server error")
 
 
 class Api:
-    """The routes over one account; safe to use from several threads."""
+    """The two calls on one account; safe to use from several threads."""
 
     def __init__(self, account: Account, *, seed: int = 0) -> None:
         self._account = account
@@ -93,14 +95,14 @@ class Api:
         self._listed_lines: dict[str, EmulatedNumber] = {}
         self._lists: dict[Token, bytes] = {}
 
-    def respond(self, request: Request, *, keep: int | None = None, stale: bool = False) -> Answer:
-        """Carry the request out. `keep` and `stale` falsify a list: see `Fault`."""
+    def respond(self, request: Request, *, view: ListView | None = None) -> Answer:
+        """Carry the request out; a list shows what `view` makes of the account."""
         token = self.token(request.authorization)
         if token is None:
             return self.error(UNAUTHORIZED)
         path = request.path.partition("?")[0]
         if request.method == "GET" and path == LIST_PATH:
-            return Answer(200, self._list(token, keep=keep, stale=stale))
+            return Answer(200, self._list(token) if view is None else self._changed_list(token, view))
         if request.method == "PUT" and path.startswith(f"{LIST_PATH}/"):
             return self._update(token, path[len(LIST_PATH) + 1 :], request.parsed_body)
         return self.error(NOT_FOUND)
@@ -112,25 +114,23 @@ class Api:
         return Answer(error.status, error.body(trace_id=str(trace_id)))
 
     def token(self, authorization: str | None) -> Token | None:
-        """The token in an Authorization header, None when it is missing or unknown."""
+        """The token that an Authorization header names; None when the header is missing or the token unknown."""
         scheme, _, secret = (authorization or "").partition(" ")
         return self._account.tokens.get(secret) if scheme.lower() == "bearer" else None
 
-    def _list(self, token: Token, *, keep: int | None, stale: bool) -> bytes:
-        if stale:
-            return _list_body(self._account.previous_lines, token, keep=keep)
-        if keep is not None:
-            return _list_body(self._account.lines, token, keep=keep)
-        return self._cached_list(token)
-
-    def _cached_list(self, token: Token) -> bytes:
-        # Ten thousand rows take 30 ms to encode; the account swaps the dict at each change.
+    def _list(self, token: Token) -> bytes:
+        # Encoding ten thousand rows takes 30 ms, so the body is kept until the account replaces its dict of lines.
         with self._lock:
             if self._listed_lines is not self._account.lines:
                 self._listed_lines, self._lists = self._account.lines, {}
             if token not in self._lists:
-                self._lists[token] = _list_body(self._listed_lines, token, keep=None)
+                self._lists[token] = _list_body(_rows(self._listed_lines, token))
             return self._lists[token]
+
+    def _changed_list(self, token: Token, view: ListView) -> bytes:
+        account = self._account
+        lines = account.lines_before_last_change() if view.before_last_change else account.lines_ago(view.lag)
+        return _list_body(view.shown(_rows(lines, token)))
 
     def _update(self, token: Token, phone_number_id: str, body: Any) -> Answer:
         if phone_number_id not in self._account.lines or not token.sees(phone_number_id):
@@ -147,7 +147,7 @@ class Api:
 
 
 def to_json(value: object) -> bytes:
-    """JSON without spaces, as it goes over the wire."""
+    """The value as JSON without spaces."""
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -167,10 +167,13 @@ def _identity(number: EmulatedNumber) -> dict[str, Any]:
     }
 
 
-def _list_body(lines: dict[str, EmulatedNumber], token: Token, *, keep: int | None) -> bytes:
-    rows = [
+def _rows(lines: dict[str, EmulatedNumber], token: Token) -> list[Row]:
+    return [
         {**_identity(number), "line_type": number.line_type, "reputation": _REPUTATION}
         for number in lines.values()
         if token.sees(number.id)
     ]
-    return to_json({"phone_numbers": rows[:keep]})
+
+
+def _list_body(rows: list[Row]) -> bytes:
+    return to_json({"phone_numbers": rows})

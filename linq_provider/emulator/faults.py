@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from linq_provider.emulator import lists
 from linq_provider.emulator.api import PHRASES, RATE_LIMITED, SERVER_ERROR, Answer, ApiError
+from linq_provider.emulator.lists import ListView, RowChange
 
 Wire = Literal[
     "whole",
@@ -31,6 +33,7 @@ class Fault:
 
     `applied` says whether the request is carried out before the fault shows: the difference
     between a write that never happened and one whose answer was lost. `applying()` changes it.
+    `retry_in` is sent as a Retry-After date, and `clock_offset` is how far ahead the server's clock is, in seconds.
     """
 
     name: str
@@ -40,17 +43,18 @@ class Fault:
     applied: bool = False
     wire: Wire = "whole"
     seconds: float = 0.0
-    keep: int | None = None
-    stale: bool = False
+    view: ListView | None = None
     method: str | None = None
+    retry_in: int | None = None
+    clock_offset: int = 0
 
     @property
     def cuts_answer(self) -> bool:
-        """Whether the client never gets the whole answer."""
+        """Whether the client never gets the complete answer."""
         return self.wire not in _COMPLETE
 
     def applying(self) -> Fault:
-        """The same fault after the request was carried out; its name ends in `-applied`."""
+        """The same fault, shown after the request was carried out; its name ends in `-applied`."""
         return replace(self, name=f"{self.name}-applied", applied=True)
 
     @classmethod
@@ -67,6 +71,10 @@ class Fault:
         except (KeyError, ValueError):
             names = ", ".join(sorted(_WITHOUT_ARGUMENT.keys() | _WITH_ARGUMENT.keys()))
             raise ValueError(f"{text!r} is no fault; there are {names}, and any HTTP status") from None
+
+    def drawn(self, draw: float) -> Fault:
+        """The fault as one request gets it, where `draw`, from 0 up to 1, chooses the row of a list."""
+        return self if self.view is None else replace(self, view=replace(self.view, draw=draw))
 
     @classmethod
     def error(
@@ -90,9 +98,14 @@ class Fault:
 
     @classmethod
     def rate_limited(cls, retry_after: str | None = None, *, body_retry_after: float | str | None = None) -> Fault:
-        """429/1007; `retry_after` is the header as sent, sensible or not."""
+        """429/1007; `retry_after` is sent as the header as it is, valid or not."""
         headers = () if retry_after is None else (("Retry-After", retry_after),)
         return cls("429", replace(RATE_LIMITED, retry_after=body_retry_after), headers=headers)
+
+    @classmethod
+    def rate_limited_until(cls, seconds: int = 1, *, clock_offset: int = 0) -> Fault:
+        """429/1007 whose Retry-After is the date `seconds` after the answer's own Date; the clock of both is off."""
+        return replace(cls.rate_limited(), name="429-date", retry_in=seconds, clock_offset=clock_offset)
 
     @classmethod
     def server_error(cls) -> Fault:
@@ -128,78 +141,121 @@ class Fault:
 
     @classmethod
     def raw(cls, body: bytes, *, status: int = 200, content_type: str = "application/json") -> Fault:
-        """Exactly the given body."""
+        """An answer with exactly this body."""
         return cls("raw", Answer(status, body, (("Content-Type", content_type),)))
 
     @classmethod
     def wrong_content_type(cls, content_type: str = "text/html") -> Fault:
-        """The right answer, labelled as something else."""
+        """The right answer with a wrong Content-Type."""
         return cls("content-type", headers=(("Content-Type", content_type),), applied=True)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """The request is carried out at once, its answer comes after `seconds`."""
+        """The request is carried out at once, and answered after `seconds`."""
         return cls("delay", applied=True, seconds=seconds)
 
     @classmethod
     def hang(cls) -> Fault:
-        """No byte ever comes back, and the request is not carried out."""
+        """No byte is ever answered, and the request is not carried out."""
         return cls("hang", wire="hang")
 
     @classmethod
     def hang_after_headers(cls) -> Fault:
-        """The headers come, the body never does; the request is carried out."""
+        """The headers are sent, and never the body; the request is carried out."""
         return cls("hang-after-headers", applied=True, wire="hang-after-headers")
 
     @classmethod
     def drip(cls, interval: float = 1.0) -> Fault:
-        """Headers and body come one byte every `interval` seconds."""
+        """Headers and body are sent one byte every `interval` seconds."""
         return cls("drip", applied=True, wire="drip", seconds=interval)
 
     @classmethod
     def reset_before_read(cls) -> Fault:
-        """RST when the headers of the request are in, its body unread and nothing carried out."""
+        """A reset after the headers of the request were read and before its body is; nothing is carried out."""
         return cls("reset-before-read", wire="reset-unread")
 
     @classmethod
     def reset_after_write(cls) -> Fault:
-        """RST in place of the answer to a PUT that was carried out; no other method is hit."""
+        """A reset in place of the answer to a PUT that was carried out; other methods are not hit."""
         return cls("reset-after-write", applied=True, wire="reset", method="PUT")
 
     @classmethod
     def reset_mid_body(cls) -> Fault:
-        """RST after half of the body."""
+        """A reset after half of the body."""
         return cls("reset-mid-body", applied=True, wire="reset-mid-body")
 
     @classmethod
     def truncated(cls) -> Fault:
-        """Half of the body that Content-Length announces, then an orderly close."""
+        """Half of the body that Content-Length announces, then a normal close."""
         return cls("truncated", applied=True, wire="truncated")
 
     @classmethod
     def close_idle(cls) -> Fault:
-        """The right answer, then the server closes the connection without having said so."""
+        """The right answer, then a close that the answer did not announce."""
         return cls("close-idle", applied=True, wire="close-idle")
 
     @classmethod
     def close_on_reuse(cls) -> Fault:
-        """The right answer; the next request on the same connection is met with a close."""
+        """The right answer; the next request on the same connection is not carried out, but closes it."""
         return cls("close-on-reuse", applied=True, wire="close-on-reuse")
 
     @classmethod
     def empty_list(cls) -> Fault:
         """A list without rows."""
-        return replace(cls.partial_list(0), name="empty-list")
+        return cls._list("empty-list", ListView(keep=0))
 
     @classmethod
     def partial_list(cls, keep: int = 1) -> Fault:
         """A list of the first `keep` rows only."""
-        return cls("partial-list", applied=True, keep=keep, method="GET")
+        return cls._list("partial-list", ListView(keep=keep))
 
     @classmethod
     def stale_list(cls) -> Fault:
         """The list as it was before the last change of the account."""
-        return cls("stale-list", applied=True, stale=True, method="GET")
+        return cls._list("stale-list", ListView(before_last_change=True))
+
+    @classmethod
+    def list_lag(cls, seconds: float) -> Fault:
+        """The list as it was `seconds` ago; writes are carried out and answered as usual."""
+        return cls._list("list-lag", ListView(lag=seconds))
+
+    @classmethod
+    def list_lacks(cls, line: str | None = None) -> Fault:
+        """A list without the row of this line (id or phone number), or without one that is drawn by the seed."""
+        return cls._row("list-lacks", lists.drop, line=line)
+
+    @classmethod
+    def list_repeats(cls, line: str | None = None) -> Fault:
+        """A list with the row of this line, or a drawn one, twice."""
+        return cls._row("list-repeats", lists.repeat, line=line)
+
+    @classmethod
+    def list_omits_forwarding(cls, line: str | None = None) -> Fault:
+        """A list in which the row of this line has no `forwarding_number`, or no row has it."""
+        return cls._row("list-omits-forwarding", lists.omit_forwarding, line=line, every=line is None)
+
+    @classmethod
+    def list_omits_null(cls) -> Fault:
+        """A list in which lines that are not forwarded have no `forwarding_number`, instead of null."""
+        return cls._row("list-omits-null", lists.omit_null_forwarding, every=True)
+
+    @classmethod
+    def list_bad_id(cls, phone_number_id: str = "no-uuid", *, line: str | None = None) -> Fault:
+        """A list in which this line, or a drawn one, has an id that may be no UUID."""
+        return cls._row("list-bad-id", lists.Set("id", phone_number_id), line=line)
+
+    @classmethod
+    def list_bad_number(cls, phone_number: str = "+1202\x1b[2J\n5550100", *, line: str | None = None) -> Fault:
+        """A list in which this line, or a drawn one, has a wrong phone number, by default with control characters."""
+        return cls._row("list-bad-number", lists.Set("phone_number", phone_number), line=line)
+
+    @classmethod
+    def _list(cls, name: str, view: ListView) -> Fault:
+        return cls(name, applied=True, view=view, method="GET")
+
+    @classmethod
+    def _row(cls, name: str, change: RowChange, *, line: str | None = None, every: bool = False) -> Fault:
+        return cls._list(name, ListView(change=change, line=line, every=every))
 
 
 _STATUSES = {status: status for status in PHRASES if status >= 200}
@@ -208,6 +264,7 @@ NO_FAULT = Fault("none", applied=True)
 
 _WITHOUT_ARGUMENT: dict[str, Callable[[], Fault]] = {
     "429": Fault.rate_limited,
+    "429-date": Fault.rate_limited_until,
     "500": Fault.server_error,
     "502-html": Fault.bad_gateway_html,
     "success-false": Fault.unsuccessful,
@@ -227,18 +284,31 @@ _WITHOUT_ARGUMENT: dict[str, Callable[[], Fault]] = {
     "empty-list": Fault.empty_list,
     "partial-list": Fault.partial_list,
     "stale-list": Fault.stale_list,
+    "list-lacks": Fault.list_lacks,
+    "list-repeats": Fault.list_repeats,
+    "list-omits-forwarding": Fault.list_omits_forwarding,
+    "list-omits-null": Fault.list_omits_null,
+    "list-bad-id": Fault.list_bad_id,
+    "list-bad-number": Fault.list_bad_number,
 }
 _WITH_ARGUMENT: dict[str, Callable[[str], Fault]] = {
     "429": Fault.rate_limited,
     "429-body": lambda wait: replace(
         Fault.rate_limited(body_retry_after=int(wait) if wait.isdecimal() else float(wait)), name="429-body"
     ),
+    "429-date": lambda offset: Fault.rate_limited_until(clock_offset=int(offset)),
     "502-html": lambda size: Fault.bad_gateway_html(size=int(size)),
     "redirect": lambda url: Fault.redirect(location=url),
     "raw": lambda text: Fault.raw(text.encode()),
     "delay": lambda seconds: Fault.delay(float(seconds)),
     "drip": lambda seconds: Fault.drip(float(seconds)),
     "partial-list": lambda keep: Fault.partial_list(int(keep)),
+    "list-lag": lambda seconds: Fault.list_lag(float(seconds)),
+    "list-lacks": Fault.list_lacks,
+    "list-repeats": Fault.list_repeats,
+    "list-omits-forwarding": Fault.list_omits_forwarding,
+    "list-bad-id": Fault.list_bad_id,
+    "list-bad-number": Fault.list_bad_number,
 }
 
 

@@ -36,7 +36,7 @@ function say(id, text, { error = false } = {}) {
   find(id).classList.toggle("error", error);
 }
 
-// Asking and telling
+// Requests to the emulator
 
 async function poll() {
   clearTimeout(timer);

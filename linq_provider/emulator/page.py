@@ -1,7 +1,7 @@
-"""The page to watch, at `/`: what the emulator holds and is asked, edits by hand, and faults.
+"""The page for a browser, at `/`: it shows lines and requests, changes forwardings by hand, and sets faults.
 
-It stands beside the API: its requests are not logged and get no faults. It answers only where a page of its own
-asks, so that no other website can reach it through the browser, and it never tells a token.
+Its own requests are not logged and get no faults. It never shows a token, and it refuses other websites, which
+could otherwise reach it through the browser.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from email.message import Message
+from dataclasses import asdict
 from importlib import resources
 from itertools import islice
 from typing import Any
@@ -19,10 +18,13 @@ from urllib.parse import parse_qs
 
 from linq_provider.emulator.api import BASE_PATH, LIST_PATH, PHRASES, Answer, is_update, to_json
 from linq_provider.emulator.faults import Fault
-from linq_provider.emulator.service import RecordedRequest, Service
-from linq_provider.emulator.state import Account, EmulatedNumber
+from linq_provider.emulator.log import RecordedRequest
+from linq_provider.emulator.numbers import EmulatedNumber
+from linq_provider.emulator.service import Service
+from linq_provider.emulator.state import Account
+from linq_provider.emulator.visit import Hosts, Visit
 
-# A browser with ten thousand rows is slow; the count of all and a filter stand in for the rest.
+# A browser is slow with ten thousand rows; for the others there are the counts and a filter.
 SHOWN_LINES = 200
 _LONGEST_TEXT = 300
 _FILES = {
@@ -43,37 +45,8 @@ _HEADERS = (
 )
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What a request says about itself before its body is read."""
-
-    method: str
-    path: str
-    query: str
-    host: str | None
-    origin: str | None
-    content_type: str | None
-    has_token: bool
-
-    @classmethod
-    def of(cls, method: str, target: str, headers: Message) -> Visit:
-        """The visit with this request line and these headers."""
-        path, _, query = target.partition("?")
-        content_type = (headers.get("Content-Type") or "").partition(";")[0].strip().lower()
-        has_token = "Authorization" in headers
-        return cls(method, path, query, headers.get("Host"), headers.get("Origin"), content_type, has_token)
-
-    def is_from_own_page(self, *, port: int) -> bool:
-        """Whether the browser is at an address of ours: a name that was rebound to 127.0.0.1 is not."""
-        addresses = {f"127.0.0.1:{port}", f"localhost:{port}"}
-        if port == 80:  # The port that a browser leaves out.
-            addresses |= {"127.0.0.1", "localhost"}
-        origins = {f"http://{self.host}"} if self.method == "POST" else {f"http://{self.host}", None}
-        return self.host in addresses and self.origin in origins
-
-
 class Refused(Exception):
-    """What the page asked for cannot be done: a status and a sentence for its reader."""
+    """What the page asked for cannot be done: a status, and a sentence for the person at the page."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -81,11 +54,12 @@ class Refused(Exception):
 
 
 class Page:
-    """The page of one emulator, and what it asks; safe to use from several threads."""
+    """The page of one emulator, and the calls of its script; safe to use from several threads."""
 
-    def __init__(self, account: Account, service: Service) -> None:
+    def __init__(self, account: Account, service: Service, hosts: Hosts) -> None:
         self._account = account
         self._service = service
+        self._hosts = hosts
         self._run = uuid.uuid4().hex
         self._actions: dict[str, Callable[[Mapping[str, Any]], object]] = {
             "/emulator/forwarding": self._set_forwarding,
@@ -95,33 +69,42 @@ class Page:
         }
 
     def takes(self, visit: Visit) -> bool:
-        """Whether the request is for the page; a browser that opens `/` says the host and has no token."""
+        """Whether the request is for the page: a browser that opens `/` sends no token, a client of the API does."""
         if visit.path == "/":
-            return visit.method in ("GET", "HEAD") and visit.host is not None and not visit.has_token
+            return visit.method in ("GET", "HEAD") and not visit.has_token
         return visit.path.startswith("/emulator/") or visit.path == "/favicon.ico"
 
-    def respond(self, visit: Visit, *, port: int, body: bytes) -> Answer:
+    def respond(self, visit: Visit, *, body: bytes) -> Answer:
         """The answer to the page or its script."""
         try:
-            return self._respond(visit, port=port, body=body)
+            return self._respond(visit, body=body)
         except Refused as error:
             return _json({"error": str(error)}, status=error.status)
 
-    def _respond(self, visit: Visit, *, port: int, body: bytes) -> Answer:
-        if not visit.is_from_own_page(port=port):
-            raise Refused(403, f"Open http://127.0.0.1:{port}/ itself: other addresses and websites are refused.")
+    def _respond(self, visit: Visit, *, body: bytes) -> Answer:
+        if not self._is_own(visit):
+            raise Refused(
+                403,
+                f"Open http://127.0.0.1:{self._hosts.port}/ itself: other addresses and websites are refused."
+                " To use another address, start the emulator with --allow-host NAME:PORT.",
+            )
         if visit.path in self._actions:
             self._actions[visit.path](_posted(visit, body))
             return _json({})
         if visit.method not in ("GET", "HEAD"):
-            raise Refused(405, f"{PHRASES[405]}: this is read with GET.")
+            raise Refused(405, f"{PHRASES[405]}: use GET here.")
         if visit.path == "/emulator/state":
-            return _json(self._state(parse_qs(visit.query), port=port))
+            return _json(self._state(parse_qs(visit.query)))
         if visit.path in _FILES:
             return _file(*_FILES[visit.path])
-        raise Refused(404, f"{PHRASES[404]}: the page asks for no such thing.")
+        raise Refused(404, f"{PHRASES[404]}: the emulator has no such page.")
 
-    def _state(self, query: Mapping[str, list[str]], *, port: int) -> dict[str, Any]:
+    def _is_own(self, visit: Visit) -> bool:
+        # A browser names the origin of every POST.
+        is_blind_post = visit.method == "POST" and visit.origin is None
+        return visit.host in self._hosts and not visit.is_cross_origin() and not is_blind_post
+
+    def _state(self, query: Mapping[str, list[str]]) -> dict[str, Any]:
         lines = self._account.lines
         wanted = query.get("filter", [""])[0].strip().lower()
         matching = [line for line in lines.values() if _matches(line, wanted)] if wanted else lines.values()
@@ -129,7 +112,7 @@ class Page:
         after = _whole_number(query.get("after", ["0"])[0])
         return {
             "run": self._run,
-            "url": f"http://127.0.0.1:{port}{BASE_PATH}",
+            "url": f"http://127.0.0.1:{self._hosts.port}{BASE_PATH}",
             "line_count": len(lines),
             "forwarded_count": sum(1 for line in lines.values() if line.forwarding_number),
             "matching_count": len(matching),
@@ -165,16 +148,16 @@ class Page:
 
     def _set_forwarding(self, posted: Mapping[str, Any]) -> None:
         if not is_update(posted):
-            raise Refused(400, "That is no number: write it as in +12025550123, or leave it empty for none.")
+            raise Refused(400, "This is no phone number: write it as in +12025550123, or leave it empty for none.")
         try:
             self._account.set_forwarding(str(posted.get("line")), posted["forwarding_number"])
         except KeyError:
-            raise Refused(404, "That line is not there any more: reload the page.") from None
+            raise Refused(404, "This line is not on the account any more: reload the page.") from None
 
     def _fail(self, posted: Mapping[str, Any]) -> None:
         times, method = posted.get("times", 1), posted.get("method")
         if method not in (None, "GET", "PUT") or (times is not None and (type(times) is not int or times < 1)):
-            raise Refused(400, "A fault hits GET, PUT or both, and one or more requests: choose again.")
+            raise Refused(400, "A fault is for GET, PUT or both, and for one or more requests: choose again.")
         try:
             fault = Fault.parse(str(posted.get("fault")))
         except ValueError as error:
@@ -185,13 +168,13 @@ class Page:
 def _posted(visit: Visit, body: bytes) -> dict[str, Any]:
     # A form of another website can send text, never JSON, without asking first.
     if visit.method != "POST" or visit.content_type != "application/json":
-        raise Refused(405 if visit.method != "POST" else 415, "This is changed with a POST of application/json.")
+        raise Refused(405 if visit.method != "POST" else 415, "Send a POST with a body of application/json.")
     try:
         posted = json.loads(body)
     except (ValueError, RecursionError):
         posted = None
     if not isinstance(posted, dict):
-        raise Refused(400, "The body is no JSON object.")
+        raise Refused(400, "The body is not a JSON object.")
     return posted
 
 

@@ -1,17 +1,23 @@
-"""The emulator as its users see it: start, stop, look, edit by hand, make things go wrong."""
+"""The emulator as tests use it: start and stop it, read and edit its lines, and make requests fail."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from linq_provider.emulator.api import BASE_PATH, Api
 from linq_provider.emulator.faults import Fault
+from linq_provider.emulator.incoming import Limits
+from linq_provider.emulator.log import RecordedRequest
+from linq_provider.emulator.numbers import EmulatedNumber, default_id
 from linq_provider.emulator.page import Page
-from linq_provider.emulator.service import RateLimit, RecordedRequest, Service
-from linq_provider.emulator.state import EmulatedNumber, default_id, open_account
+from linq_provider.emulator.service import FaultScript, RateLimit, Service
+from linq_provider.emulator.state import Clock, open_account
+from linq_provider.emulator.visit import Hosts
 from linq_provider.emulator.wire import HOST, Server
 
 if TYPE_CHECKING:
@@ -19,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Emulator:
-    """Linq's phone number API on 127.0.0.1, with a state of its own.
+    """Linq's phone number API on 127.0.0.1, with lines and tokens of its own.
 
         with Emulator(numbers=3) as emulator:
             emulator.url, emulator.api_key, emulator.phone_numbers, emulator.requests
@@ -31,13 +37,18 @@ class Emulator:
         port: 0 takes a free one, which the emulator keeps when it is stopped and started again.
         state: a JSON file that holds lines and tokens: read if it exists (`numbers` is then
             ignored), replaced after each change.
-        api_key: the token that sees every line; by default one derived from `seed`.
+        api_key: the token that sees every line; by default one derived from `seed`. Only it and
+            tokens from `create_token` are accepted; any other is answered with 401.
         delay: seconds before each answer; the request is carried out before them.
-        rate_limit: requests per second, with bursts of one second's worth; beyond it 429/1007.
-        seed: of ids, default API key and trace ids.
+        rate_limit: requests per second, also all at once; more are answered with 429/1007.
+        seed: another seed is another account, with other numbers, ids and default API key. It also
+            decides trace ids and which row of a list a fault hits.
+        clock: seconds that only grow, for `requests`, the rate limit and lists that lag behind;
+            a test that sets it need not sleep.
 
     Raises:
-        ValueError: a state file that no emulator wrote, or two lines with one id or number.
+        ValueError: a state file that no emulator wrote, two lines with one id or number, or a key
+            that is not visible ASCII.
         OSError: from `start()`, when the port is taken.
 
     """
@@ -52,14 +63,18 @@ class Emulator:
         delay: float = 0.0,
         rate_limit: float | None = None,
         seed: int = 0,
+        clock: Clock = time.monotonic,
     ) -> None:
         path = None if state is None else Path(state)
-        self._account = open_account(path, numbers=numbers, api_key=api_key, seed=seed)
+        self._account = open_account(path, numbers=numbers, api_key=api_key, seed=seed, clock=clock)
         self._seed = seed
         self._port = port
+        self._hosts = Hosts()
         self._server: Server | None = None
-        self._service = Service(Api(self._account, seed=seed), RateLimit(rate_limit), delay=delay)
-        self._page = Page(self._account, self._service)
+        limit = RateLimit(rate_limit, clock=clock)
+        faults = FaultScript(seed=seed)
+        self._service = Service(Api(self._account, seed=seed), limit, faults, delay=delay, clock=clock)
+        self._page = Page(self._account, self._service, self._hosts)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -73,13 +88,13 @@ class Emulator:
         """Listen and serve; may be called again after `stop()`."""
         if self._server is not None:
             raise RuntimeError("the emulator already runs")
-        self._server = Server(self._service, self._page, port=self._port)
+        self._server = Server(self._service, self._page, self._hosts, port=self._port, limits=Limits())
         self._port = self._server.port
         self._server.start()
         return self
 
     def stop(self) -> None:
-        """Close everything at once, hanging and kept-alive connections too; harmless when stopped."""
+        """Close every connection at once, also those that hang or are idle; does nothing when it is stopped already."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -91,12 +106,12 @@ class Emulator:
 
     @property
     def page_url(self) -> str:
-        """The page to watch in a browser: lines, requests as they come, edits by hand, faults."""
+        """The page for a browser: it shows lines and requests, and can edit lines and set faults."""
         return f"{self._root}/"
 
     @property
     def api_key(self) -> str:
-        """The token that sees every line."""
+        """The token that sees every line; none but it and those of `create_token` are accepted."""
         return self._account.api_key
 
     @property
@@ -110,12 +125,12 @@ class Emulator:
 
     @property
     def rate_limit(self) -> float | None:
-        """Requests per second, None for no limit; may be set at any time, ValueError for 0 or less."""
+        """Requests per second, None for no limit; may be set at any time. ValueError for 0 or less."""
         return self._service.limit.rate
 
     @rate_limit.setter
     def rate_limit(self, rate: float | None) -> None:
-        self._service.limit = RateLimit(rate)
+        self._service.limit = RateLimit(rate, clock=self._service.clock)
 
     @property
     def phone_numbers(self) -> list[EmulatedNumber]:
@@ -124,19 +139,22 @@ class Emulator:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The requests that arrived since the start or `clear_requests()`, oldest first."""
-        return list(self._service.log)
+        """The requests that arrived since the start or `clear_requests()`, oldest first.
+
+        The newest 50,000 are kept, and fewer where paths and bodies are more than 10 MB; older ones are dropped.
+        """
+        return self._service.log.kept()
 
     def clear_requests(self) -> None:
-        """Forget the requests that arrived so far."""
+        """Drop the requests that arrived so far."""
         self._service.log.clear()
 
     def forwarding(self, line: str) -> str:
-        """Where the line (id or phone number) forwards to, "" when nowhere; KeyError for an unknown line."""
+        """Where the line (id or phone number) forwards to, "" for nowhere; KeyError for an unknown line."""
         return self._account.find(line).forwarding_number or ""
 
     def set_forwarding(self, line: str, number: str | None) -> None:
-        """An edit by hand, as in Linq's dashboard: unchecked, and not among the requests."""
+        """Change a line by hand, as in Linq's dashboard: the number is not checked, and no request is logged."""
         self._account.set_forwarding(line, number)
 
     def add_number(
@@ -147,11 +165,29 @@ class Emulator:
         phone_number_id: str | None = None,
         line_type: str | None = "iMessage",
     ) -> EmulatedNumber:
-        """Put one more line on the account; ValueError when the number or id is already there."""
+        """Put one more line on the account; ValueError when its number or id is already there."""
         line = phone_number_id or default_id(phone_number, seed=self._seed)
         number = EmulatedNumber(line, phone_number, forwarding_number or None, line_type)
         self._account.add(number)
         return number
+
+    def add_second_id(self, line: str, phone_number_id: str | None = None) -> EmulatedNumber:
+        """List the number of this line a second time, under another id; each id then forwards on its own.
+
+        The number alone still means the first one. ValueError when the id is already there.
+        """
+        old = self._account.find(line)
+        second = replace(old, id=phone_number_id or self._next_id(old))
+        self._account.add_second_id(second)
+        return second
+
+    def change_id(self, line: str, phone_number_id: str | None = None) -> EmulatedNumber:
+        """Give the line another id: its number and forwarding stay, and the old id is answered with 404.
+
+        Tokens that see the line still do. ValueError when another line has the id.
+        """
+        old = self._account.find(line)
+        return self._account.change_id(old.id, phone_number_id or self._next_id(old))
 
     def remove_number(self, line: str) -> None:
         """Take a line (id or phone number) off the account."""
@@ -175,18 +211,38 @@ class Emulator:
     ) -> None:
         """The next `times` matching requests get the fault (None: every one, until `clear_faults()`).
 
-        A fault may be given by its name, as for `--fault`; ValueError for an unknown one.
+        A fault may be given by its name, as for `--fault`; ValueError for an unknown one, KeyError
+        for a fault about a line that is not on the account.
         """
         fault = Fault.parse(fault) if isinstance(fault, str) else fault
+        self._require_line(fault)
         self._service.faults.add(fault, times=times, method=method, path_contains=path_contains)
 
     def fail_randomly(self, rate: float, faults: Iterable[Fault], seed: int = 0) -> None:
-        """A share `rate` (0 to 1) of the requests gets one of the faults; the same ones for a seed."""
-        self._service.faults.add_random(rate, faults, seed=seed)
+        """A share `rate` (0 to 1) of the requests gets one of the faults: with the same seed, the same requests."""
+        chosen = tuple(faults)
+        for fault in chosen:
+            self._require_line(fault)
+        self._service.faults.add_random(rate, chosen, seed=seed)
 
     def clear_faults(self) -> None:
-        """Forget every fault; requests that hang already go on hanging."""
+        """Remove every fault; a request that hangs already goes on hanging."""
         self._service.faults.clear()
+
+    def allow_host(self, host: str) -> None:
+        """Answer requests whose Host header is this `NAME:PORT`, as through a forwarded port or a proxy.
+
+        Without it, only 127.0.0.1, localhost and [::1] with the emulator's own port are answered, the others
+        with 403. ValueError for anything but a name or address, with a port if there is one.
+        """
+        self._hosts.allow(host)
+
+    def _require_line(self, fault: Fault) -> None:
+        if fault.view is not None and fault.view.line is not None:
+            self._account.find(fault.view.line)
+
+    def _next_id(self, number: EmulatedNumber) -> str:
+        return default_id(f"{number.phone_number}/{number.id}", seed=self._seed)
 
     @property
     def _root(self) -> str:

@@ -1,61 +1,19 @@
-"""What the emulator decides about one request: which fault, which answer; and the log of it."""
+"""Decides which fault and which answer a request gets, and logs it."""
 
 import math
-import random
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from email.utils import formatdate
+from functools import lru_cache
+from random import Random
 
 from linq_provider.emulator.api import RATE_LIMITED, Answer, Api, ApiError, Request
 from linq_provider.emulator.faults import NO_FAULT, Fault
-
-Clock = Callable[[], float]
-# What a page to watch shows; all of them, for tests to count, are in `Service.log`.
-RECENT_REQUESTS = 200
-
-
-@dataclass(frozen=True)
-class RecordedRequest:
-    """One request that arrived; the bearer token itself is never kept, only its label.
-
-    `path` is as sent. `body` is the JSON value, or the text of a body that is not JSON, or None.
-    `status` is None when no complete answer was sent. `at` is `time.monotonic()` on arrival.
-    """
-
-    method: str
-    path: str
-    body: Any
-    status: int | None
-    token_label: str | None
-    at: float
-
-
-class RecentRequests:
-    """The last requests, numbered from 1 in the order of their arrival; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._kept: deque[RecordedRequest] = deque(maxlen=RECENT_REQUESTS)
-        self._count = 0
-
-    def add(self, request: RecordedRequest) -> None:
-        """Keep one more, and forget the oldest where there are too many."""
-        with self._lock:
-            self._kept.append(request)
-            self._count += 1
-
-    def clear(self) -> None:
-        """Forget all of them; the numbers go on."""
-        with self._lock:
-            self._kept.clear()
-
-    def numbered(self) -> tuple[int, list[RecordedRequest]]:
-        """The number of the first one that is kept, or of the next one to come; and those kept, oldest first."""
-        with self._lock:
-            return self._count - len(self._kept) + 1, list(self._kept)
+from linq_provider.emulator.incoming import RequestRefused
+from linq_provider.emulator.log import RECENT_REQUESTS, RecordedRequest, RequestLog
+from linq_provider.emulator.state import Clock
 
 
 @dataclass(frozen=True)
@@ -70,7 +28,7 @@ class ActiveFault:
 
 @dataclass(frozen=True)
 class Reply:
-    """What to put on the wire: `answer`, in the way `fault` says. No answer: nothing is sent."""
+    """What is sent: `answer`, as `fault` says; nothing where there is no answer."""
 
     answer: Answer | None
     fault: Fault
@@ -98,20 +56,22 @@ class _ScriptedFault:
 class _RandomFaults:
     rate: float
     faults: tuple[Fault, ...]
-    random: random.Random
+    random: Random
+    draws: Random
 
     def next(self, method: str) -> Fault | None:
-        # Two draws for every request, so that the sequence depends on nothing but the seed.
+        # The same draws for every request, so that the sequence depends on nothing but the seed.
         hit, index = self.random.random() < self.rate, self.random.randrange(len(self.faults))
-        fault = self.faults[index]
+        fault = self.faults[index].drawn(self.draws.random())
         return fault if hit and fault.method in (None, method) else None
 
 
 class FaultScript:
-    """Which request gets which fault: scripted ones first, in the order given, then random ones."""
+    """Which request gets which fault: first those set with `add`, in that order, then random ones."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seed: int = 0) -> None:
         self._lock = threading.Lock()
+        self._draws = Random(seed)
         self._scripted: list[_ScriptedFault] = []
         self._random: list[_RandomFaults] = []
 
@@ -126,7 +86,7 @@ class FaultScript:
         if not chosen or not 0 <= rate <= 1:
             raise ValueError("random faults need at least one fault and a rate from 0 to 1")
         with self._lock:
-            self._random.append(_RandomFaults(rate, chosen, random.Random(seed)))
+            self._random.append(_RandomFaults(rate, chosen, Random(seed), Random(f"{seed}/row")))
 
     def clear(self) -> None:
         """Forget every fault, scripted and random."""
@@ -135,7 +95,7 @@ class FaultScript:
             self._random.clear()
 
     def active(self) -> list[ActiveFault]:
-        """What requests can still get, in the order in which it is tried."""
+        """The faults that requests can still get, in the order in which they are tried."""
         with self._lock:
             scripted = [
                 ActiveFault(each.fault.name, each.times, each.method or each.fault.method)
@@ -151,7 +111,7 @@ class FaultScript:
         with self._lock:
             for scripted in self._scripted:
                 if scripted.takes(method, path):
-                    return scripted.fault
+                    return scripted.fault.drawn(self._draws.random())
             hits = [fault for source in self._random if (fault := source.next(method))]
             return hits[0] if hits else NO_FAULT
 
@@ -184,15 +144,16 @@ class RateLimit:
 
 @dataclass
 class Service:
-    """Takes requests one by one, from several threads, and says what to reply to each."""
+    """Decides the reply to each request; safe to use from several threads."""
 
     api: Api
     limit: RateLimit
     faults: FaultScript = field(default_factory=FaultScript)
     delay: float = 0.0
     clock: Clock = time.monotonic
-    log: list[RecordedRequest] = field(default_factory=list)
-    recent: RecentRequests = field(default_factory=RecentRequests)
+    wall_clock: Clock = time.time
+    log: RequestLog = field(default_factory=RequestLog)
+    recent: RequestLog = field(default_factory=lambda: RequestLog(requests=RECENT_REQUESTS))
 
     def take(self, request: Request, *, read_body: Callable[[], bytes]) -> Reply:
         """The reply to a request whose body is still to be read; the request is logged here."""
@@ -201,27 +162,35 @@ class Service:
         fault = self.faults.next(request.method, request.path)
         if fault.wire == "reset-unread":
             return self._logged(request, Reply(None, fault), at=at)
-        request = replace(request, body=read_body())
+        try:
+            request = replace(request, body=read_body())
+        except RequestRefused as refused:
+            return self._logged(request, Reply(self.api.error(refused.error), NO_FAULT), at=at)
         answer = self._throttled(excess) if excess and fault is NO_FAULT else self._answer(request, fault)
         return self._logged(request, Reply(answer, fault), at=at)
 
     def log_unanswered(self, request: Request) -> None:
-        """Log a request that is met with a close."""
+        """Log a request in place of whose answer the connection is closed."""
         self._logged(request, Reply(None, NO_FAULT), at=self.clock())
 
     def _answer(self, request: Request, fault: Fault) -> Answer | None:
-        own = self.api.respond(request, keep=fault.keep, stale=fault.stale) if fault.applied else None
+        own = self.api.respond(request, view=fault.view) if fault.applied else None
         replaces = fault.replaces
         answer = self.api.error(replaces) if isinstance(replaces, ApiError) else replaces or own
         if answer is None or fault.wire in ("hang", "reset"):
             return None
-        headers = (*answer.headers, *fault.headers)
+        headers = (*self._dates(fault), *answer.headers, *fault.headers)
         return replace(answer, status=fault.status or answer.status, headers=headers)
+
+    def _dates(self, fault: Fault) -> tuple[tuple[str, str], ...]:
+        now = int(self.wall_clock()) + fault.clock_offset
+        date = ("Date", _http_date(now))
+        return (date,) if fault.retry_in is None else (date, ("Retry-After", _http_date(now + fault.retry_in)))
 
     def _throttled(self, seconds: float) -> Answer:
         wait = math.ceil(seconds)
         answer = self.api.error(replace(RATE_LIMITED, retry_after=wait))
-        return replace(answer, headers=(("Retry-After", str(wait)),))
+        return replace(answer, headers=(*self._dates(NO_FAULT), ("Retry-After", str(wait))))
 
     def _logged(self, request: Request, reply: Reply, *, at: float) -> Reply:
         token = self.api.token(request.authorization)
@@ -229,6 +198,11 @@ class Service:
         status = reply.answer.status if complete and reply.answer else None
         label = token.label if token else None
         record = RecordedRequest(request.method, request.path, request.parsed_body, status, label, at)
-        self.log.append(record)
-        self.recent.add(record)
+        for log in (self.log, self.recent):
+            log.add(record, size=len(request.path) + len(request.body))
         return reply
+
+
+@lru_cache(maxsize=8)
+def _http_date(seconds: int) -> str:
+    return formatdate(seconds, usegmt=True)

@@ -2,28 +2,23 @@
 
 import json
 import os
+import re
 import secrets
 import tempfile
 import threading
+import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-# The 555-01xx block of every North American area code is reserved for fiction.
-_FIRST_NUMBER = 12025550100
-_NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "emulator.linq-provider.invalid")
+from linq_provider.emulator.history import History, Lines, replaced
+from linq_provider.emulator.numbers import NAMESPACE, EmulatedNumber, already_there, build_numbers
 
-
-@dataclass(frozen=True)
-class EmulatedNumber:
-    """One line of the emulated account; `forwarding_number` is None when calls are not forwarded."""
-
-    id: str
-    phone_number: str
-    forwarding_number: str | None = None
-    line_type: str | None = "iMessage"
+Clock = Callable[[], float]
+# Other characters cannot be sent in an Authorization header, or would end the key there.
+_API_KEY = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True)
@@ -39,49 +34,41 @@ class Token:
         return self.lines is None or phone_number_id in self.lines
 
 
-def default_id(phone_number: str, *, seed: int = 0) -> str:
-    """The id that a number gets when none is given: the same on every machine."""
-    return str(uuid.uuid5(_NAMESPACE, f"{seed}/{phone_number}"))
-
-
 def default_api_key(*, seed: int = 0) -> str:
-    """The API key of an emulator that was not given one: the same on every machine."""
-    return uuid.uuid5(_NAMESPACE, f"{seed}/api_key").hex
-
-
-def build_numbers(numbers: int | Iterable[Mapping[str, Any]], *, seed: int = 0) -> list[EmulatedNumber]:
-    """The lines that an emulator starts with: so many, or exactly these."""
-    if isinstance(numbers, int):
-        numbers = [{"phone_number": f"+{_FIRST_NUMBER + index}"} for index in range(numbers)]
-    return [_build_number(row, seed=seed) for row in numbers]
-
-
-def _build_number(row: Mapping[str, Any], *, seed: int) -> EmulatedNumber:
-    number = EmulatedNumber(**{"id": default_id(row["phone_number"], seed=seed), **row})
-    return replace(number, forwarding_number=number.forwarding_number or None)
+    """The API key of an emulator when none is given: the same on every machine."""
+    return uuid.uuid5(NAMESPACE, f"{seed}/api_key").hex
 
 
 class Account:
     """Lines and tokens; safe to use from several threads.
 
     Every change puts a new dict in place of the old one, so a reader needs no lock. With `path`,
-    the account is read from that file if it exists, and the file is replaced after each change.
-    Raises ValueError when the file is not one that an emulator wrote.
+    that file is replaced after each change. Raises ValueError for two lines with one id, and for
+    an API key that no client could send.
     """
 
-    def __init__(self, numbers: Iterable[EmulatedNumber], *, api_key: str, path: Path | None = None) -> None:
+    def __init__(
+        self,
+        numbers: Iterable[EmulatedNumber],
+        *,
+        api_key: str,
+        path: Path | None = None,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        if not _API_KEY.fullmatch(api_key):
+            raise ValueError("an API key of the emulator is one or more visible ASCII characters, without spaces")
         self._lock = threading.RLock()
         self._path = path
+        self._clock = clock
         self.api_key = api_key
-        self.lines: dict[str, EmulatedNumber] = {}
+        self.lines: Lines = {}
         self.tokens: dict[str, Token] = {api_key: Token("default")}
-        self._ids: dict[str, str] = {}
         self._created_tokens = 0
+        self._history = History()
         for number in numbers:
-            self._register(number)
+            self._require_new_id(number)
             self.lines[number.id] = number
-        # The lines as they were before the last change: what a list that lags behind still shows.
-        self.previous_lines: dict[str, EmulatedNumber] = dict(self.lines)
+        self._ids = _ids(self.lines)
 
     def save(self) -> None:
         """Replace the state file, if there is one, as a whole."""
@@ -98,34 +85,59 @@ class Account:
         except KeyError:
             raise KeyError(f"the emulator has no line {line}") from None
 
+    def lines_ago(self, seconds: float) -> Lines:
+        """The lines as they were this long ago, or at the oldest change that is remembered."""
+        with self._lock:
+            return self._history.lines_at(self._clock() - seconds, self.lines)
+
+    def lines_before_last_change(self) -> Lines:
+        """The lines as they were before the last change."""
+        with self._lock:
+            return self._history.lines_before_last_change(self.lines)
+
     def set_forwarding(self, line: str, number: str | None) -> EmulatedNumber:
         """Point the line elsewhere; None or "" clears it. Returns the line as it is then."""
         with self._lock:
             old = self.find(line)
             new = replace(old, forwarding_number=number or None)
             if new != old:
-                self._change({**self.lines, new.id: new})
+                self._change(old, new)
             return new
 
     def add(self, number: EmulatedNumber) -> None:
-        """Put one more line on the account; raises ValueError for a known id or number."""
+        """Put one more line on the account; raises ValueError when its id or number is already there."""
         with self._lock:
-            self._register(number)
-            self._change({**self.lines, number.id: number})
+            if number.phone_number in self._ids:
+                raise already_there(number)
+            self.add_second_id(number)
+
+    def add_second_id(self, number: EmulatedNumber) -> None:
+        """Put a line on the account whose number may be there already, under another id; ValueError for a known id."""
+        with self._lock:
+            self._require_new_id(number)
+            self._change(None, number)
+
+    def change_id(self, line: str, phone_number_id: str) -> EmulatedNumber:
+        """Give the line another id, also in the scope of tokens; raises ValueError when another line has it."""
+        with self._lock:
+            old = self.find(line)
+            new = replace(old, id=phone_number_id)
+            self._require_new_id(new)
+            self.tokens = {secret: _also_sees(token, old.id, new.id) for secret, token in self.tokens.items()}
+            self._change(old, new)
+            return new
 
     def remove(self, line: str) -> None:
         """Take a line off the account."""
         with self._lock:
-            number = self.find(line)
-            del self._ids[number.phone_number]
-            self._change({key: value for key, value in self.lines.items() if key != number.id})
+            self._change(self.find(line), None)
 
     def create_token(self, lines: Iterable[str] | None, *, can_write: bool) -> str:
-        """A new token for these lines (ids or phone numbers), or for all."""
+        """A new token that sees these lines (ids or phone numbers; None: all)."""
         with self._lock:
             scope = None if lines is None else frozenset(self.find(line).id for line in lines)
-            secret = secrets.token_hex(16)
             self._created_tokens += 1
+            secret = secrets.token_hex(16)
             token = Token(f"token-{self._created_tokens}", scope, can_write)
             self.tokens = {**self.tokens, secret: token}
             self.save()
@@ -144,13 +156,15 @@ class Account:
         self.tokens = tokens
         self._created_tokens = len(tokens)
 
-    def _register(self, number: EmulatedNumber) -> None:
-        if number.id in self.lines or number.phone_number in self._ids:
-            raise ValueError(f"the emulator already has a line {number.phone_number} or its id {number.id}")
-        self._ids[number.phone_number] = number.id
+    def _require_new_id(self, number: EmulatedNumber) -> None:
+        if number.id in self.lines:
+            raise already_there(number)
 
-    def _change(self, lines: dict[str, EmulatedNumber]) -> None:
-        self.previous_lines, self.lines = self.lines, lines
+    def _change(self, before: EmulatedNumber | None, after: EmulatedNumber | None) -> None:
+        self.lines = replaced(self.lines, before, after)
+        if before is None or after is None or before.id != after.id:
+            self._ids = _ids(self.lines)
+        self._history.add(before, after, at=self._clock())
         self.save()
 
     def _as_json(self) -> dict[str, Any]:
@@ -169,28 +183,34 @@ class Account:
 
 
 def open_account(
-    path: Path | None, *, numbers: int | Iterable[Mapping[str, Any]], api_key: str | None, seed: int
+    path: Path | None,
+    *,
+    numbers: int | Iterable[Mapping[str, Any]],
+    api_key: str | None,
+    seed: int,
+    clock: Clock = time.monotonic,
 ) -> Account:
     """The account in the state file, else a new one. A given `api_key` becomes the default key of both."""
     if path is not None and path.exists():
-        account = _load(path, api_key=api_key)
+        account = _load(path, api_key=api_key, clock=clock)
     else:
         key = default_api_key(seed=seed) if api_key is None else api_key
-        account = Account(build_numbers(numbers, seed=seed), api_key=key, path=path)
+        account = Account(build_numbers(numbers, seed=seed), api_key=key, path=path, clock=clock)
     account.save()
     return account
 
 
-def _load(path: Path, *, api_key: str | None) -> Account:
+def _load(path: Path, *, api_key: str | None, clock: Clock) -> Account:
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
         numbers = [EmulatedNumber(**row) for row in saved["phone_numbers"]]
         tokens = {row["token"]: _token(row) for row in saved["tokens"]}
-        account = Account(numbers, api_key=api_key or saved["api_key"], path=path)
+        account = Account(numbers, api_key=saved["api_key"], path=path, clock=clock)
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f"{path} is not a state file of the emulator") from error
     if api_key is not None:
-        tokens.pop(saved["api_key"], None)
+        tokens.pop(account.api_key, None)
+        account = Account(numbers, api_key=api_key, path=path, clock=clock)
         tokens[api_key] = Token("default")
     account.restore_tokens(tokens)
     return account
@@ -199,6 +219,17 @@ def _load(path: Path, *, api_key: str | None) -> Account:
 def _token(row: Mapping[str, Any]) -> Token:
     lines = None if row["lines"] is None else frozenset(row["lines"])
     return Token(row["label"], lines, row["can_write"])
+
+
+def _also_sees(token: Token, old_id: str, new_id: str) -> Token:
+    if token.lines is None or old_id not in token.lines:
+        return token
+    return replace(token, lines=token.lines | {new_id})
+
+
+def _ids(lines: Mapping[str, EmulatedNumber]) -> dict[str, str]:
+    """The id of each phone number; of a number with several ids, the first one."""
+    return {number.phone_number: number.id for number in reversed(list(lines.values()))}
 
 
 def _write_atomically(path: Path, text: str) -> None:

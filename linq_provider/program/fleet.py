@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from inspect import isawaitable
 from os import PathLike
 from pathlib import Path
@@ -17,7 +17,14 @@ from linq_provider.core import roster
 from linq_provider.core.destinations import Destinations
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
 from linq_provider.errors import ConfigurationError
-from linq_provider.program.refusals import ProgramError, declare_once, refuse_import, refuse_plaintext_key
+from linq_provider.program.run import (
+    UUID,
+    ProgramError,
+    declare_once,
+    refuse_import,
+    refuse_plaintext_key,
+    when_known,
+)
 
 
 class ProgramRosterError(ProgramError, ConfigurationError):
@@ -101,16 +108,20 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
                 f"'{resource_name}' has no id to be read by: a fleet is no object at Linq.",
                 next_step="Look lines up with linq.get_phone_numbers(), or declare them: adoption is automatic.",
             )
-        if isinstance(forwardings, Mapping):
-            declare_once(self, resource_name, opts, forwardings)
+
+        def declared(prepared: Any) -> Any:
+            if isinstance(prepared, Mapping):
+                declare_once(self, resource_name, opts, prepared)
+            return prepared
+
         props = {
-            "forwardings": _prepared(forwardings),
+            "forwardings": when_known(_prepared(forwardings), declared),
             "overwrite": _lines_or_bool(overwrite),
             "removed": None if removed == "clear" else removed,
             "allow_clearing": allow_clearing,
         }
         given = {name: value for name, value in props.items() if value is not None}
-        super().__init__(PhoneNumberForwardingsProvider(), resource_name, given, opts)
+        super().__init__(PhoneNumberForwardingsProvider(), resource_name, given, _with_lower_case_ids(opts))
 
 
 class ForwardingRoster(pulumi.ComponentResource):
@@ -159,7 +170,8 @@ def _prepared(forwardings: Any) -> Any:
     With False for None, which Pulumi leaves out of a map: the line would be cleared for it. With each phone_number_id
     in lower case, as the API writes it: Pulumi keeps a value secret under the name that the program gave it.
     """
-    forwardings = _awaited(forwardings)
+    if isawaitable(forwardings):
+        return _later(forwardings, _prepared)
     if isinstance(forwardings, pulumi.Output):
         return forwardings.apply(_prepared)
     if not isinstance(forwardings, Mapping):
@@ -170,6 +182,11 @@ def _prepared(forwardings: Any) -> Any:
                 "A key of forwardings is an Output, which cannot be a key: use the line's phone_number as text, or make"
                 " the whole map an Output: forwardings=line.phone_number.apply(lambda number: {number: ...})."
             )
+        if not isinstance(line, str):
+            raise ProgramError(
+                f"forwardings has the key {line!r}, which is no text.",
+                next_step='Put it in quotes, with + and the country code: "+12025551234".',
+            )
     prepared = {_lower(line): _false_for_none(number) for line, number in forwardings.items()}
     if len(prepared) < len(forwardings):
         raise ProgramError(
@@ -179,30 +196,55 @@ def _prepared(forwardings: Any) -> Any:
     return prepared
 
 
+def _with_lower_case_ids(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions | None:
+    """The options, with each phone_number_id in `ignore_changes` as the map has it."""
+    if opts is None or not isinstance(opts.ignore_changes, list):
+        return opts
+    opts = pulumi.ResourceOptions.merge(opts, None)
+    opts.ignore_changes = [UUID.sub(lambda found: found[0].lower(), path) for path in opts.ignore_changes or ()]
+    return opts
+
+
 def _lines_or_bool(overwrite: Any) -> Any:
-    overwrite = _awaited(overwrite)
+    if isawaitable(overwrite):
+        return _later(overwrite, _lines_or_bool)
     if isinstance(overwrite, pulumi.Output):
         return overwrite.apply(_lines_or_bool)
-    if isinstance(overwrite, Sequence) and not isinstance(overwrite, str):
-        return [_lower(line) for line in overwrite]
+    if isinstance(overwrite, Set | Sequence) and not isinstance(overwrite, str):
+        lines = overwrite if isinstance(overwrite, Sequence) else sorted(overwrite, key=str)
+        return [_lower(line) for line in lines]
     return None if overwrite is False else overwrite
 
 
 def _lower(line: Any) -> Any:
-    line = _awaited(line)
+    if isawaitable(line):
+        return _later(line, _lower)
     if isinstance(line, pulumi.Output):
         return line.apply(_lower)
     return line.lower() if isinstance(line, str) else line
 
 
 def _false_for_none(number: Any) -> Any:
-    number = _awaited(number)
+    if isawaitable(number):
+        return _later(number, _false_for_none)
+    if isinstance(number, Mapping):
+        raise ProgramError(
+            "forwardings has a map in place of a number.",
+            next_step='Write one number for each line, in quotes: "+12025551234".',
+        )
     if isinstance(number, pulumi.Output):
         # What a run still does not know will never be known, because its resource failed; Pulumi would leave it out.
         return number.apply(_false_for_none, run_with_unknowns=not pulumi.runtime.is_dry_run())
     return False if number is None or isinstance(number, Unknown) else number
 
 
-def _awaited(value: Any) -> Any:
-    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too."""
-    return pulumi.Output.from_input(value) if isawaitable(value) else value
+def _later(value: Awaitable[Any], prepare: Callable[[Any], Any]) -> pulumi.Output[Any]:
+    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too.
+
+    It is prepared before Pulumi sees it, because Pulumi prints a traceback for a key that is no text.
+    """
+
+    async def prepared() -> Any:
+        return prepare(await value)
+
+    return pulumi.Output.from_input(prepared())

@@ -10,8 +10,9 @@ import pulumi
 import pulumi.dynamic
 
 from linq_provider.config import EXPLICIT
+from linq_provider.core.e164 import is_uuid
 from linq_provider.dynamic import PhoneNumberForwardingProvider
-from linq_provider.program.refusals import ProgramError, declare_once, refuse_import, refuse_plaintext_key
+from linq_provider.program.run import ProgramError, declare_once, refuse_import, refuse_plaintext_key, when_known
 
 
 class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwarding"):
@@ -45,16 +46,26 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         overwrite: pulumi.Input[bool] | None = False,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
+        refuse_import(resource_name, opts)
+        refuse_plaintext_key()
+        line = {"phone_number_id": phone_number_id, "phone_number": phone_number}
+        is_declared = forwarding_number is not None or any(each is not None for each in line.values())
+        if opts is not None and opts.id is not None and is_declared:
+            raise ProgramError(
+                f"'{resource_name}' has an id in its options, so it would only be read, and nothing written.",
+                next_step="Remove the id to declare the line, or use PhoneNumberForwarding.get() to read it.",
+            )
+
+        def declared(name: Any) -> Any:
+            declare_once(self, resource_name, opts, {name: forwarding_number})
+            return name
+
         props: dict[str, Any] = {
-            "phone_number_id": phone_number_id,
-            "phone_number": phone_number,
+            **{name: when_known(value, declared) for name, value in line.items()},
             "forwarding_number": forwarding_number,
         }
         if overwrite is not False and overwrite is not None:
             props["overwrite"] = overwrite
-        refuse_import(resource_name, opts)
-        refuse_plaintext_key()
-        declare_once(self, resource_name, opts, [line for line in (phone_number, phone_number_id) if line is not None])
         super().__init__(PhoneNumberForwardingProvider(), resource_name, props, opts)
 
     @classmethod
@@ -63,17 +74,26 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
     ) -> PhoneNumberForwarding:
         """Read a line that is managed elsewhere; nothing is ever written to it.
 
-        `id` is its phone_number_id. The run fails where this key does not see the line.
+        `id` is its phone_number_id, in capitals or lower case. The run fails where this key does not see the line.
 
         Raises:
-            ProgramError: `import_`, or `linq:apiKey` set without `--secret`.
+            ProgramError: `id` is no phone_number_id, `import_`, or `linq:apiKey` set without `--secret`.
         """
         missing: Any = None
         return cls(
             resource_name,
             forwarding_number=missing,
-            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=id)),
+            opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=when_known(id, _phone_number_id))),
         )
+
+
+def _phone_number_id(line: str) -> str:
+    if not is_uuid(line):
+        raise ProgramError(
+            f"PhoneNumberForwarding.get() takes a phone_number_id, and {line!r} is none.",
+            next_step="Look the id up with linq.get_phone_number(...).id.",
+        )
+    return line.lower()
 
 
 class Provider(pulumi.ProviderResource):

@@ -13,7 +13,7 @@ from linq_provider.core.account import not_seen, require_lines
 from linq_provider.core.e164 import line_problem
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
-from linq_provider.program.refusals import ProgramError, refuse_plaintext_key
+from linq_provider.program.run import ProgramError, refuse_plaintext_key
 
 __all__ = ["PhoneNumber", "get_phone_number", "get_phone_numbers"]
 
@@ -72,7 +72,8 @@ def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | N
 def _settings(api_key: str | None, base_url: str | None) -> Settings:
     if api_key is not None:
         given = {"linq:apiKey": api_key, "linq:baseUrl": base_url, EXPLICIT: True}
-        return replace(Settings.load(given), api_key_source="the argument api_key")
+        settings = replace(Settings.load(given), api_key_source="the argument api_key")
+        return settings if base_url is None else replace(settings, base_url_source="the argument base_url")
     if base_url is not None:
         raise ProgramError(
             "A look-up was given a base_url without an api_key: the stack's key would be sent there.",
@@ -93,7 +94,7 @@ class _StackConfig:
 def _list(settings: Settings) -> tuple[PhoneNumber, ...]:
     from linq_provider.api.client import LinqClient  # `import linq_provider` is to stay cheap
 
-    client = LinqClient(settings)
+    client = LinqClient(settings, notify=pulumi.log.info)
     try:
         return tuple(require_lines(client))
     finally:

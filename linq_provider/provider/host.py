@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import traceback
+from contextlib import suppress
 
 from linq_provider.errors import MAX_MESSAGE, LinqError, plain
 
@@ -23,9 +24,27 @@ def install_hooks() -> None:
     threading.Thread(target=_end_with_engine, name="linq-end-with-engine", daemon=True).start()
 
 
+def engine_address() -> str | None:
+    """The engine's address, the same for all provider processes of a run; None where no engine started this one."""
+    spec = getattr(sys.modules["__main__"], "__spec__", None)
+    if spec is None or spec.name != "pulumi.dynamic.__main__":
+        return None
+    return next((argument for argument in sys.argv[1:] if ":" in argument), None)
+
+
 def print_info(text: str) -> None:
-    """Tell the user something that is no error: what this process prints appears as an info line on the stack."""
-    print(f"linq: {plain(text, limit=MAX_MESSAGE)}", flush=True)  # noqa: T201
+    """Tell the user something that is no error: what this process prints appears as an info line on the stack.
+
+    Never raises: what the encoding of stdout lacks is replaced, and a stdout that is gone takes nothing.
+    """
+    line = f"linq: {plain(text, limit=MAX_MESSAGE)}"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    try:
+        line.encode(encoding)
+    except UnicodeEncodeError:
+        line = line.replace("…", "...").encode(encoding, "replace").decode(encoding)
+    with suppress(OSError, ValueError):
+        print(line, flush=True)  # noqa: T201
 
 
 class _PlainTraceback:

@@ -4,6 +4,7 @@ import atexit
 import threading
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -15,6 +16,7 @@ from linq_provider.core.destinations import Destinations
 from linq_provider.core.fleet import FleetLifecycle
 from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.provider import host
+from linq_provider.provider.run_log import RunLog
 
 _opening = threading.Lock()
 
@@ -34,23 +36,27 @@ def session(settings: Settings) -> Session:
 
 
 @cache
+def _of_run(engine_address: str) -> Declarations:
+    """What all provider processes of a run declare, whatever their accounts."""
+    return Declarations(RunLog(engine_address))
+
+
+@cache
 def _open(settings: Settings) -> Session:
-    client = LinqClient(settings)
-    account, declarations = Account(client), Declarations()
+    client = LinqClient(settings, notify=host.print_info)
+    address = host.engine_address()
+    account, declarations = Account(client), _of_run(address) if address else Declarations()
     destinations = DestinationGuard(Destinations(settings.allowed_forwardings), notify=host.print_info)
     atexit.register(destinations.tell)  # the engine closes a provider, and shows what it then prints
     run = partial(
         run_concurrently, limit=settings.max_concurrency, notify=host.print_info, retries=lambda: client.retries
     )
-    forwarding = ForwardingLifecycle(
-        account, declarations, live_check=settings.live_check, notify=host.print_info, destinations=destinations
+    common: Any = {
+        "live_check": settings.live_check,
+        "on_conflict": settings.on_conflict,
+        "notify": host.print_info,
+        "destinations": destinations,
+    }
+    return Session(
+        ForwardingLifecycle(account, declarations, **common), FleetLifecycle(account, declarations, run=run, **common)
     )
-    fleet = FleetLifecycle(
-        account,
-        declarations,
-        live_check=settings.live_check,
-        run=run,
-        notify=host.print_info,
-        destinations=destinations,
-    )
-    return Session(forwarding, fleet)

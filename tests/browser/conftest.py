@@ -31,6 +31,7 @@ FLAGS = (
     "--disable-gpu",
     "--disable-sync",
     "--hide-scrollbars",
+    "--host-resolver-rules=MAP rebound.example 127.0.0.1",  # as a website's own DNS server could answer
     "--password-store=basic",
 )
 KEYS = {"Enter": ("\r", 13), "Escape": ("", 27), "Tab": ("", 9)}

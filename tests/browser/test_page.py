@@ -193,7 +193,7 @@ def test_ten_thousand_lines_are_filtered(tab: Tab) -> None:
 
 
 def test_the_page_says_when_the_emulator_is_gone(tab: Tab) -> None:
-    """A stopped emulator is told; a new one at the same address is shown from its beginning."""
+    """A stopped emulator shows as such; a new one at the same address is shown from its beginning."""
     with Emulator() as emulator:
         call(emulator)
         tab.open(emulator.page_url)
@@ -291,3 +291,22 @@ def test_another_website_cannot_use_the_page(browser: Browser, emulator: Emulato
               .catch(() => 0).then(() => 1)"""
         )
     assert call(emulator) == 200
+
+
+def test_a_name_that_is_rebound_to_this_machine_reaches_nothing(tab: Tab, emulator: Emulator) -> None:
+    """A website whose name has the address 127.0.0.1 passes for the same origin, and gets 403 even with the key."""
+    port = urlsplit(emulator.page_url).port
+    tab.call("Page.navigate", url=f"http://rebound.example:{port}/")
+    tab.until('location.host.startsWith("rebound") && document.readyState === "complete"')
+    script = (
+        f"(async () => {{ const headers = {{Authorization: 'Bearer {emulator.api_key}'}}; const seen = [];"
+        f" for (const method of ['GET', 'PUT']) {{ const path = method === 'GET' ? '{LIST}' : '{LIST}/{FIRST_ID}';"
+        f" const body = method === 'GET' ? undefined : JSON.stringify({{forwarding_number: '{OFFICE}'}});"
+        " const answer = await fetch(path, {method, headers, body}); seen.push(answer.status, await answer.text()); }"
+        " return JSON.stringify(seen); })()"
+    )
+    read, listed, written, changed = json.loads(tab.run(script))
+    assert (read, written) == (403, 403)
+    assert FIRST_ID not in listed + changed
+    assert emulator.forwarding(FIRST_ID) == ""
+    assert emulator.requests == []

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
+FOLLOWED = {"pipelines.md"}  # by tests/engine/test_pipelines_page.py
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 
@@ -53,8 +54,9 @@ def blocks() -> list[Block]:
 
 
 def commands() -> list[Command]:
-    """Every command of every console block."""
-    return [command for block in blocks() if block.language == "console" for command in _commands(block)]
+    """Every command of every console block, but of the pages that a test follows from top to bottom."""
+    found = [block for block in blocks() if block.language == "console" and block.page not in FOLLOWED]
+    return [command for block in found for command in commands_of(block)]
 
 
 def programs() -> list[Block]:
@@ -72,7 +74,8 @@ def _blocks(page: str, text: str) -> Iterator[Block]:
         yield Block(page, rest.count("\n", 0, found.start()) + 1, "console", shown)
 
 
-def _commands(block: Block) -> Iterator[Command]:
+def commands_of(block: Block) -> Iterator[Command]:
+    """The commands of one console block."""
     begun, shown = "", ""
     for line in [*block.text.splitlines(keepends=True), "$ "]:
         if line.startswith("$ "):

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
+from ci_systems import UNPRIVILEGED, add_script, inherited, read_only, run
 from conftest import API_KEY
+from postgres import PASSWORD, Postgres, postgres_server
 from workspace import PROJECT, Run, Workspace
 
 from linq_provider.emulator import Fault
@@ -57,47 +53,16 @@ def test_two_pipelines_on_one_stack(stack: Workspace) -> None:
     stack.empty_preview()
 
 
-@pytest.fixture
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server of our own, on 127.0.0.1 and a free port."""
-    programs = shutil.which("initdb") or next(map(str, Path("/usr/lib/postgresql").glob("*/bin/initdb")), None)
-    if programs is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt install postgresql), so this was not run")
-    folder = Path(tempfile.mkdtemp(prefix="linq-postgres-"))  # short: it holds a socket
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    initdb = Path(programs)
-    data = folder / "data"
-    user = "nobody" if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
-    if user:
-        shutil.chown(folder, user)
-    initialise = [initdb, "-D", data, "-U", "linq", "-A", "trust"]
-    subprocess.run(initialise, check=True, capture_output=True, cwd=folder, user=user)
-    options = ["-c", "listen_addresses=127.0.0.1", "-c", f"unix_socket_directories={folder}", "-c", "fsync=off"]
-    server = subprocess.Popen(
-        [initdb.with_name("postgres"), "-D", data, "-p", str(port), *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        cwd=folder,
-        user=user,
-    )
-    try:
-        assert server.stdout is not None
-        for line in server.stdout:
-            if "ready to accept connections" in line:
-                break
-        assert server.poll() is None, "the server did not start"
-        yield f"postgres://linq@127.0.0.1:{port}/postgres?sslmode=disable"
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.communicate(timeout=30)
-        shutil.rmtree(folder)
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    """One server for the tests of this file, which have a database each."""
+    with postgres_server() as server:
+        yield server
 
 
-def test_state_in_postgresql(stack: Workspace, postgres: str) -> None:
+def test_state_in_postgresql(stack: Workspace, postgres: Postgres) -> None:
     """`pulumi login postgres://…` holds the state: up, drift, a second pipeline that fails cleanly, destroy."""
-    stack.environment["PULUMI_BACKEND_URL"] = postgres
+    stack.environment |= {"PULUMI_BACKEND_URL": postgres.url(), "PGPASSWORD": PASSWORD}
     shutil.rmtree(stack.folder / "backend")
     stack.run("stack", "init", f"organization/{PROJECT}/dev")
     stack.configure("linq:baseUrl", stack.emulator.url)
@@ -114,3 +79,71 @@ def test_state_in_postgresql(stack: Workspace, postgres: str) -> None:
     stack.destroy()
     assert stack.emulator.phone_numbers[0].forwarding_number is None
     assert not (stack.folder / "backend").exists()
+
+
+WRITES = [
+    "INSERT INTO {table} VALUES ('x', '{{}}')",
+    "UPDATE {table} SET data = '{{}}'",
+    "DELETE FROM {table}",
+    "TRUNCATE {table}",
+    "DROP TABLE {table}",
+    "ALTER TABLE {table} OWNER TO CURRENT_USER",
+    "CREATE TABLE other (x int)",
+]
+
+
+@pytest.mark.parametrize("table", ["pulumi_state", "Lines_State"])
+def test_a_preview_with_a_role_that_may_only_read(stack: Workspace, postgres: Postgres, table: str) -> None:
+    """PostgreSQL: `pipeline.sh preview` works with SELECT on the table alone, which cannot write; Pulumi itself fails."""
+    database, role = f"database_{table.lower()}", f"reader_{table.lower()}"
+    postgres.sql(f"CREATE DATABASE {database}")
+    postgres.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'reader'")
+    named = "" if table == "pulumi_state" else f"&table={table}"
+    owner = {"PULUMI_BACKEND_URL": postgres.url(database=database) + named, "PGPASSWORD": PASSWORD}
+    reader = {"PULUMI_BACKEND_URL": postgres.url(role, database) + named, "PGPASSWORD": "reader"}
+    stack.unset("linq:apiKey")
+    stack.run("stack", "init", f"organization/{PROJECT}/dev", **owner)
+    forwarding(stack, OFFICE)
+    stack.up(**owner, LINQ_API_V3_API_KEY=API_KEY)
+    postgres.sql(f"GRANT SELECT ON {table} TO {role}", database=database)
+    before = postgres.sql(f"SELECT * FROM {table} ORDER BY key", database=database)
+
+    forwarding(stack, DESK)
+    add_script(stack.folder)
+    job = inherited(stack) | {"STACK": "dev", "PULUMI_CONFIG_PASSPHRASE": "local"}
+    done = run(["bash", "ci/pipeline.sh", "preview"], stack.folder, job | reader)
+    assert done.code == 0, done.output
+    assert f'~ forwarding_number: "{OFFICE}" => "{DESK}"' in done.output
+
+    for statement in WRITES:
+        text = statement.format(table=table)
+        psql = run(["psql", postgres.url(role, database), "-XAtqc", text], stack.folder, job | reader)
+        assert psql.code != 0, text
+        assert "permission denied" in psql.output or "must be owner" in psql.output
+    shown = stack.run("preview", fails=True, **reader).output
+    assert "permission denied for schema public" in shown
+    postgres.sql(f"GRANT CREATE ON SCHEMA public TO {role}", database=database)
+    shown = stack.run("preview", fails=True, **reader).output
+    assert f"must be owner of table {table.lower()}" in shown
+    assert postgres.sql(f"SELECT * FROM {table} ORDER BY key", database=database) == before
+
+
+def test_a_preview_needs_only_to_read_a_folder(stack: Workspace) -> None:
+    """A state in a folder without write permission: a preview works, even while `up` holds the lock; nothing can write."""
+    forwarding(stack, OFFICE)
+    stack.up()
+    forwarding(stack, DESK)
+    locks = stack.folder / "backend" / ".pulumi" / "locks" / "organization" / PROJECT / "dev"
+    locks.mkdir(parents=True, exist_ok=True)
+    (locks / "1.json").write_text('{"pid": 1, "username": "a", "hostname": "b", "timestamp": "2026-11-24T05:17:09Z"}')
+    with read_only(stack.folder / "backend"):
+        before = {file: file.read_bytes() for file in (stack.folder / "backend").rglob("*") if file.is_file()}
+        arguments = ["pulumi", "preview", "--diff", "--non-interactive", "--color=never"]
+        done = run([*UNPRIVILEGED, *arguments], stack.folder, stack.environment)
+        assert done.code == 0, done.output
+        assert f'~ forwarding_number: "{OFFICE}" => "{DESK}"' in done.output
+        for words in (["stack", "tag", "set", "a", "b"], ["cancel", "--yes"], ["up", "--yes", "--skip-preview"]):
+            done = run([*UNPRIVILEGED, "pulumi", *words, "--non-interactive"], stack.folder, stack.environment)
+            assert done.code != 0, words
+        assert {file: file.read_bytes() for file in (stack.folder / "backend").rglob("*") if file.is_file()} == before
+    assert [number for _, number in stack.writes()] == [OFFICE]

@@ -78,14 +78,6 @@ def test_what_is_no_answer_is_never_gone(stack: Workspace, fault: str, said: str
     assert stack.writes() == []
 
 
-def test_delete_of_a_hand_edited_line_says_what_it_cleared(stack: Workspace) -> None:
-    """destroy clears a line that was changed by hand, and one info line names what it had been."""
-    line = adopted(stack)
-    stack.emulator.set_forwarding(line, "+12025550004")
-    assert f"Line {line} was cleared; it had been forwarded outside Pulumi to +12025550004." in stack.destroy().output
-    assert stack.emulator.phone_numbers[0].forwarding_number is None
-
-
 def test_delete_of_a_line_that_is_not_there(stack: Workspace) -> None:
     """404 on delete counts as done, with an info line."""
     line = adopted(stack)

@@ -106,6 +106,7 @@ def toxiproxy() -> Iterator[str]:
 def proxy(stack: Workspace, toxiproxy: str, tmp_path: Path) -> Proxy:
     """A proxy before the emulator, through which the stack sees it, with a short deadline."""
     proxy = Proxy(toxiproxy, tmp_path.name, stack.emulator.url)
+    stack.emulator.allow_host(urlsplit(proxy.url).netloc)
     stack.configure("linq:baseUrl", proxy.url)
     stack.configure("linq:timeout", str(TIMEOUT))
     return proxy

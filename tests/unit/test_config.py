@@ -86,31 +86,40 @@ def test_a_missing_key_is_an_error_only_where_a_request_is_made() -> None:
     assert "LINQ_API_V3_API_KEY" in str(caught.value)
 
 
+STRANGE = "contains a space, a line break or a non-ASCII character; copy the key again."
+
+
 @pytest.mark.parametrize(
-    "key",
+    ("key", "reason"),
     [
-        "",
-        f"{CANARY}\n",
-        f"{CANARY} ",
-        f"{CANARY}\r\nX-Evil: 1",
-        f"{CANARY}\0",
-        f"{CANARY}\x7f",
-        f"{CANARY}é",
-        f"{CANARY}\u20ac",
-        f"Bearer {CANARY}",
-        CANARY * 1000,
+        ("", "is empty."),
+        (f"{CANARY}\n", STRANGE),
+        (f"{CANARY} ", STRANGE),
+        (f"{CANARY}\r\nX-Evil: 1", STRANGE),
+        (f"{CANARY}\0", STRANGE),
+        (f"{CANARY}\x7f", STRANGE),
+        (f"{CANARY}é", STRANGE),
+        (f"{CANARY}\u20ac", STRANGE),
+        (f"Bearer {CANARY}", STRANGE),
+        (CANARY.ljust(4097, "k"), "is longer than 4096 characters; that is no API key."),
     ],
     ids=["empty", "newline", "space", "header", "nul", "delete", "latin-1", "euro", "Bearer", "long"],
 )
 @pytest.mark.parametrize("name", ["linq:apiKey", "LINQ_API_V3_API_KEY", "LINQ_API_KEY_OVERRIDE"])
-def test_row_27_a_key_that_cannot_be_one_is_refused_and_never_repeated(name: str, key: str) -> None:
-    """Whatever its source, before any request; the message names the source and holds no part of the key."""
+def test_row_27_a_key_that_cannot_be_one_is_refused_and_never_repeated(name: str, key: str, reason: str) -> None:
+    """Whatever its source, before any request; the message names the source and why, and holds no part of the key."""
     with pytest.raises(ConfigurationError) as caught:
         Settings.load({name: key}, environ={name: key})
-    assert name in str(caught.value)
+    assert str(caught.value) == f"{name} {reason}"
     assert not any(CANARY[i : i + 8] in str(caught.value) for i in range(len(CANARY) - 7))
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize("key", ["k" * 4096, "!key", "key~"], ids=["longest", "first-printable", "last-printable"])
+def test_a_key_at_the_bounds_is_taken(key: str) -> None:
+    """4096 characters, and every printable one, are allowed."""
+    assert Settings.load({"linq:apiKey": key}, environ={}).api_key == key
 
 
 def test_row_27_the_key_is_not_in_the_repr() -> None:
@@ -123,6 +132,7 @@ def test_row_27_the_key_is_not_in_the_repr() -> None:
     [
         ("https://api.linqapp.com/api/partner", "https://api.linqapp.com/api/partner"),
         ("https://api.linqapp.com/api/partner/", "https://api.linqapp.com/api/partner"),
+        ("https://gateway.example/X//", "https://gateway.example/X"),
         ("https://gateway.example:8443", "https://gateway.example:8443"),
         ("http://127.0.0.1:8080/api/partner", "http://127.0.0.1:8080/api/partner"),
         ("http://localhost:8080", "http://localhost:8080"),
@@ -130,42 +140,48 @@ def test_row_27_the_key_is_not_in_the_repr() -> None:
     ],
 )
 def test_row_30_a_base_url_is_https_or_loopback(text: str, base_url: str) -> None:
-    """A trailing slash does not matter."""
+    """Slashes at the end do not matter, however many; a letter before them stays."""
     assert Settings.load({"linq:baseUrl": text}, environ={}).base_url == base_url
 
 
+NO_URL = "is not a URL."
+MORE = "must be scheme, host and path only."
+PLAIN = "must begin with https:// (http:// is allowed for this machine only)."
+
+
 @pytest.mark.parametrize(
-    "text",
+    ("text", "reason"),
     [
-        "",
-        "api.linqapp.com",
-        "https://",
-        "http://api.linqapp.com",
-        "http://127.0.0.1.evil.example",
-        "http://localhost@evil.example",
-        "http://127.0.0.1\\@evil.example",
-        "http://2130706433",
-        "http://0.0.0.0",
-        "ftp://localhost",
-        "file:///etc/passwd",
-        "https://user:secret@api.linqapp.com",
-        "https://:@api.linqapp.com",
-        "https://api.linqapp.com/?a=b",
-        "https://api.linqapp.com/x?",
-        "https://api.linqapp.com/#a",
-        "https://api.linqapp.com/x#",
-        "https://api.linqapp.com:99999",
-        "https://api.linqapp.com:port",
-        "https://[::1",
-        "https://api.linqapp.com/a b",
-        "https://api.linqapp.com\n",
-        "https://bücher.example",
+        ("", NO_URL),
+        ("api.linqapp.com", NO_URL),
+        ("https://", NO_URL),
+        ("http://api.linqapp.com", PLAIN),
+        ("http://127.0.0.1.evil.example", PLAIN),
+        ("http://localhost@evil.example", MORE),
+        ("http://127.0.0.1\\@evil.example", MORE),
+        ("http://2130706433", PLAIN),
+        ("http://0.0.0.0", PLAIN),
+        ("ftp://localhost", PLAIN),
+        ("file:///etc/passwd", NO_URL),
+        ("https://user:secret@api.linqapp.com", MORE),
+        ("https://:@api.linqapp.com", MORE),
+        ("https://api.linqapp.com/?a=b", MORE),
+        ("https://api.linqapp.com/x?", MORE),
+        ("https://api.linqapp.com/#a", MORE),
+        ("https://api.linqapp.com/x#", MORE),
+        ("https://api.linqapp.com:99999", NO_URL),
+        ("https://api.linqapp.com:port", NO_URL),
+        ("https://[::1", NO_URL),
+        ("https://api.linqapp.com/a b", NO_URL),
+        ("https://api.linqapp.com\n", NO_URL),
+        ("https://bücher.example", NO_URL),
     ],
 )
-def test_row_30_any_other_base_url_is_refused(text: str) -> None:
+def test_row_30_any_other_base_url_is_refused(text: str, reason: str) -> None:
     """Plain http would show the key to a proxy; a query would swallow the path."""
-    with pytest.raises(ConfigurationError, match=r"^linq:baseUrl \(environment: LINQ_API_V3_BASE_URL\) "):
+    with pytest.raises(ConfigurationError) as caught:
         Settings.load({"linq:baseUrl": text}, environ={})
+    assert str(caught.value) == f"linq:baseUrl (environment: LINQ_API_V3_BASE_URL) {reason}"
 
 
 def test_row_30_a_password_in_a_base_url_is_not_repeated() -> None:

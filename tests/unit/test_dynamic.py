@@ -1,71 +1,27 @@
-"""The Pulumi skin: what a program may declare, what stands in the state, and what the engine is told."""
+"""The Pulumi skin: what stands in the state, and what the engine is told."""
 
 from __future__ import annotations
 
 import base64
 import pickle
 import pickletools
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
-import pulumi
 import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
-from pulumi.runtime.mocks import MockResourceArgs
 
 import linq_provider as linq
 from linq_provider.dynamic import PhoneNumberForwardingProvider
 from linq_provider.emulator import Emulator, Fault
-from linq_provider.program.forwarding import ProgramError
 
 SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 SUPPORT, SUPPORT_NUMBER = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10", "+12025551235"
 OFFICE, DESK, ELSEWHERE = "+12025559999", "+12025558888", "+12025550001"
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
-TOKEN = "pulumi-python:dynamic/linq:PhoneNumberForwarding"
-
-
-class Registered(pulumi.runtime.Mocks):
-    """Stands in for the engine, and keeps what was registered."""
-
-    def __init__(self) -> None:
-        self.resources: dict[str, MockResourceArgs] = {}
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources[args.name] = args
-        return args.resource_id or f"{args.name}-id", args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-    def inputs(self, name: str) -> dict[str, Any]:
-        """What was declared, without the provider's pickle."""
-        return {key: value for key, value in self.resources[name].inputs.items() if key != "__provider"}
-
-
-@pytest.fixture
-def registered() -> Iterator[Registered]:
-    """A program run of its own, without configuration."""
-    mocks = Registered()
-    pulumi.runtime.set_mocks(mocks)
-    yield mocks
-    pulumi.runtime.set_all_config({}, [])
-
-
-def run(program: Callable[[], object]) -> None:
-    """Run a program as `pulumi.runtime.test` does."""
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
-
-
-def forward(name: str, line: str = SALES_NUMBER, **arguments: Any) -> linq.PhoneNumberForwarding:
-    """Declare a line by its number or its id."""
-    identity = "phone_number" if line.startswith("+") else "phone_number_id"
-    return linq.PhoneNumberForwarding(name, **{identity: line, "forwarding_number": OFFICE} | arguments)
 
 
 # What stands in the state
@@ -89,204 +45,6 @@ def test_the_pickle_holds_no_dictionary_and_no_key() -> None:
     assert not told.keys() & {"DICT", "EMPTY_DICT", "SETITEM", "SETITEMS", "BUILD"}
     assert b"canary" not in stored
     assert type(pickle.loads(stored)) is PhoneNumberForwardingProvider
-
-
-def test_what_is_registered(registered: Registered) -> None:
-    """The type token, and only the inputs that the program gave."""
-
-    @run
-    def _program() -> None:
-        forward("plain")
-        forward("refusing", line=SUPPORT, overwrite=False)
-        forward("taking", line="+12025551236", overwrite=True)
-        forward("later", line="+12025551237", overwrite=pulumi.Output.from_input(False))
-
-    assert registered.resources["plain"].typ == TOKEN
-    assert registered.inputs("plain") == {"phone_number": SALES_NUMBER, "forwarding_number": OFFICE}
-    assert registered.inputs("refusing") == {"phone_number_id": SUPPORT, "forwarding_number": OFFICE}
-    assert registered.inputs("taking")["overwrite"] is True
-    assert registered.inputs("later")["overwrite"] is False
-    assert len(registered.resources["plain"].inputs["__provider"]) < 120
-
-
-def test_outputs_in_a_unit_test(registered: Registered) -> None:
-    """A program's own unit test sees the outputs."""
-    seen: list[object] = []
-
-    @run
-    def _program() -> pulumi.Output[None]:
-        line = forward("x")
-        return pulumi.Output.all(line.phone_number, line.forwarding_number).apply(seen.extend)
-
-    assert seen == [SALES_NUMBER, OFFICE]
-
-
-def test_get_reads_by_id(registered: Registered) -> None:
-    """`.get()` asks for the id and declares nothing: it may stand beside a declaration of the line."""
-
-    @run
-    def _program() -> None:
-        forward("x", line=SALES)
-        linq.PhoneNumberForwarding.get("seen", SALES, pulumi.ResourceOptions(protect=True))
-
-    assert registered.resources["seen"].resource_id == SALES
-    assert registered.inputs("seen") == {}
-
-
-# One line, one resource
-
-
-@pytest.mark.parametrize(("one", "other"), [(SALES_NUMBER, SALES_NUMBER), (SALES, SALES), (SALES, SALES.upper())])
-def test_two_declarations_of_one_line(registered: Registered, one: str, other: str) -> None:
-    """Two resources on one line are refused when the program runs, naming both."""
-
-    @run
-    def _program() -> None:
-        sales = forward("sales", line=one)
-        with pytest.raises(ProgramError) as refused:
-            forward("support", line=other)
-        assert str(refused.value) == (
-            "'sales' and 'support' declare the same line."
-            " Keep one of them: which one's number would win is not defined."
-        )
-        assert isinstance(refused.value, pulumi.RunError)  # printed without a traceback
-        assert sales is not None
-
-    assert list(registered.resources) == ["sales"]
-
-
-def test_an_output_names_no_line_yet(registered: Registered) -> None:
-    """Lines that come from outputs cannot be compared when the program runs, and are not refused."""
-
-    @run
-    def _program() -> None:
-        for name in ("sales", "support"):
-            forward(name, line="+1", phone_number=pulumi.Output.from_input(SALES_NUMBER))
-
-    assert registered.resources.keys() == {"sales", "support"}
-
-
-def test_a_second_run_does_not_meet_the_first(registered: Registered) -> None:
-    """A new `set_mocks` is a new program, even where resources of the one before are still held."""
-    kept = []
-    for _ in range(3):
-        pulumi.runtime.set_mocks(Registered())
-        run(lambda: kept.append(forward("x")))
-    assert len(kept) == 3
-
-
-def test_a_second_unit_test_does_not_meet_the_first(registered: Registered) -> None:
-    """Two unit tests of one program under one `set_mocks` do not meet, also where the first one fails."""
-
-    def program() -> pulumi.Output[str]:
-        return forward("x").forwarding_number
-
-    def failing() -> None:
-        forward("x")
-        raise AssertionError("of the user's test")
-
-    run(program)
-    run(program)
-    with pytest.raises(AssertionError, match="of the user's test"):
-        run(failing)
-    run(program)
-
-
-def test_unit_tests_that_keep_their_resources_do_not_meet(registered: Registered) -> None:
-    """Under one `set_mocks`, the same names are the same program in another unit test; other names still clash."""
-    kept: list[Any] = []
-    for _ in range(2):
-        run(lambda: kept.append(forward("x")))
-    with pytest.raises(ProgramError, match="'x' and 'y' declare the same line"):
-        run(lambda: kept.append(forward("y")))
-
-
-def test_a_declaration_that_failed_declares_nothing(registered: Registered) -> None:
-    """A declaration refused for another reason is no first declaration."""
-
-    @run
-    def _program() -> None:
-        with pytest.raises(ProgramError, match="adoption is automatic"):
-            forward("sales", opts=pulumi.ResourceOptions(import_=SALES))
-        forward("support")
-
-    assert list(registered.resources) == ["support"]
-
-
-# Refused when the program runs
-
-
-def test_import_is_refused(registered: Registered) -> None:
-    """`import_` cannot work with a dynamic resource, and the message says what to do instead."""
-    with pytest.raises(ProgramError) as refused:
-        forward("x", opts=pulumi.ResourceOptions(import_=SALES))
-    assert str(refused.value) == (
-        "Remove import_ from 'x': Pulumi cannot import dynamic resources. Only declare it: adoption is"
-        " automatic. A line that already holds the declared number is adopted without a write."
-    )
-
-
-def test_a_key_in_plaintext_is_refused(registered: Registered) -> None:
-    """linq:apiKey without --secret is refused with the command that mends it; the key is not repeated."""
-    pulumi.runtime.set_all_config({"linq:apiKey": "canary-5be1c7"}, [])
-    with pytest.raises(ProgramError, match="pulumi config set --secret linq:apiKey") as refused:
-        forward("x")
-    assert "canary" not in str(refused.value)
-    assert registered.resources == {}
-
-
-def test_a_secret_key_is_fine(registered: Registered) -> None:
-    """With --secret the program runs, and the key is in nothing that it registers."""
-    pulumi.runtime.set_all_config({"linq:apiKey": "canary-5be1c7"}, ["linq:apiKey"])
-    run(lambda: forward("x"))
-    assert "canary" not in repr(registered.resources["x"].inputs)
-
-
-# linq.Provider
-
-
-@pytest.mark.parametrize("api_key", [None, ""])
-def test_a_provider_needs_a_key(registered: Registered, api_key: Any) -> None:
-    """A provider without a key is refused: it must not use the account of the environment."""
-    with pytest.raises(ProgramError) as refused:
-        linq.Provider("emea", api_key=api_key)
-    assert str(refused.value) == (
-        'linq.Provider("emea") needs an api_key. Give it one from a secret setting, such as config.require_secret(...).'
-    )
-
-
-def test_what_a_provider_is_given(registered: Registered) -> None:
-    """Every setting arrives as text under its configuration key, the key as a secret; none is inherited."""
-    pulumi.runtime.set_all_config({"linq:timeout": "60"}, [])
-    secret = {
-        "4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270",
-        "value": "canary-5be1c7",
-    }
-
-    @run
-    def _program() -> None:
-        linq.Provider(
-            "emea",
-            api_key="canary-5be1c7",
-            base_url="https://emea.example/api",
-            timeout=30,
-            max_retries=pulumi.Output.from_input(2),
-            max_concurrency=4,
-            live_check=False,
-        )
-        linq.Provider("bare", api_key=pulumi.Output.from_input("canary-5be1c7"))
-
-    assert registered.resources["emea"].typ == "pulumi:providers:pulumi-python"
-    assert registered.inputs("emea") == {
-        "linq:apiKey": secret,
-        "linq:baseUrl": "https://emea.example/api",
-        "linq:timeout": "30",
-        "linq:maxRetries": "2",
-        "linq:maxConcurrency": "4",
-        "linq:liveCheck": "false",
-        "linq:explicitProvider": "emea",
-    }
-    assert registered.inputs("bare") == {"linq:apiKey": secret, "linq:explicitProvider": "bare"}
 
 
 # What the engine is told
@@ -478,34 +236,3 @@ def test_an_error_is_its_text(provider: PhoneNumberForwardingProvider, emulator:
     emulator.fail(Fault.server_error(), times=None)
     with pytest.raises(linq.InternalServerError, match=r"^GET /v3/phone_numbers failed: HTTP 500"):
         provider.create(properties(OFFICE))
-
-
-# What an import costs
-
-CHEAP = """
-import sys
-{}
-print(sorted({{"requests", "tenacity", "urllib3", "linq_provider.api.client"}} & sys.modules.keys()))
-"""
-A_PROGRAM = """
-import pulumi
-class Mocks(pulumi.runtime.Mocks):
-    def new_resource(self, args):
-        return args.name, args.inputs
-    def call(self, args):
-        return {}
-pulumi.runtime.set_mocks(Mocks())
-import linq_provider as linq
-@pulumi.runtime.test
-def program():
-    return linq.PhoneNumberForwarding("x", phone_number="+12025551234", forwarding_number="").id
-program()
-"""
-
-
-@pytest.mark.parametrize("program", ["import linq_provider", A_PROGRAM], ids=["import", "program"])
-def test_a_program_loads_no_http_client(program: str) -> None:
-    """Neither `import linq_provider` nor declaring a line imports requests or tenacity."""
-    command = [sys.executable, "-c", CHEAP.format(program)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True, cwd="/")
-    assert done.stdout == "[]\n"

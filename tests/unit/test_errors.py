@@ -22,6 +22,7 @@ from linq_provider.errors import (
     RateLimitError,
     RefusedError,
     api_error_class,
+    listed,
     plain,
 )
 
@@ -169,9 +170,8 @@ def test_row_31_no_message_is_longer_than_500_characters_or_more_than_one_line(c
     error = make(cls, fields=fields, message=long)
     error.next_step = next_step
     assert str(error).endswith(next_step)
-    for line in str(error).split("\n"):
-        assert len(line) <= 500
-        assert line.isprintable()
+    assert len(str(error)) <= 500
+    assert all(line.isprintable() for line in str(error).split("\n"))
     # One for what it is about, one for each line of the account, one for the next step.
     assert len(str(error).split("\n")) == (1 + 2 + 1 if cls is FleetError else 1)
 
@@ -213,3 +213,64 @@ def test_row_31_plain_cuts_with_an_ellipsis() -> None:
 def test_a_message_without_next_step_has_no_trailing_space(cls: type[LinqError]) -> None:
     """The text is exactly the message."""
     assert str(cls("It failed.")) == "It failed."
+
+
+def fleet_error(count: int, *, next_step: str = "Run `pulumi up --refresh`.") -> FleetError:
+    """A fleet of which so many lines failed, as Linq answers when it is down."""
+    failures: dict[str, LinqError] = {}
+    for n in range(count):
+        fields = RATE_LIMITED | {"path": f"/v3/phone_numbers/182bd5e5-6e1a-4fe4-a799-{n:012}", "status_code": 500}
+        failures[f"+1202555{n:04}"] = InternalServerError(**fields, next_step="Run the command again.")
+    return FleetError(f"{count:,} of 20,000 lines are not as declared", failures, next_step=next_step)
+
+
+def test_one_line_of_a_fleet_is_told_in_full() -> None:
+    """With its own next step, then that of the fleet."""
+    assert str(fleet_error(1)).split("\n") == [
+        "1 of 20,000 lines are not as declared:",
+        "  - +12025550000: GET failed: HTTP 500, 1007 Rate limit exceeded,"
+        " trace_id 1bd6bf3e-14c9-4e5f-9a44-2f4a8e6a2c31,"
+        " see https://docs.linqapp.com/error/codes/1xxx/1007/, after 3 attempts. Run the command again.",
+        "Run `pulumi up --refresh`.",
+    ]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4])
+def test_a_few_lines_of_a_fleet_are_all_named_with_their_reason(count: int) -> None:
+    """The room is shared: each reason is cut as little as it takes, and none is left out."""
+    first, *lines, last = str(fleet_error(count)).split("\n")
+    assert (first, last) == (f"{count} of 20,000 lines are not as declared:", "Run `pulumi up --refresh`.")
+    assert [line.partition(": ")[0] for line in lines] == [f"  - +1202555{n:04}" for n in range(count)]
+    assert all("GET failed: HTTP 500, 1007 Rate limit exceeded" in line for line in lines)
+    assert len(str(fleet_error(count))) <= 500
+
+
+@pytest.mark.parametrize("count", [6, 20, 1_000, 20_000])
+@pytest.mark.parametrize("next_step", ["Run `pulumi up --refresh`.", f"Do this: {'x ' * 100}end.", "x " * 400])
+def test_of_many_lines_as_many_as_fit_are_named(count: int, next_step: str) -> None:
+    """Then how many more there are, and the next step: 500 characters in all."""
+    text = str(fleet_error(count, next_step=next_step))
+    first, *lines, more, last = text.split("\n")
+    assert first == f"{count:,} of 20,000 lines are not as declared:"
+    assert [line.partition(": ")[0] for line in lines] == [f"  - +1202555{n:04}" for n in range(len(lines))]
+    assert more == f"  - and {count - len(lines):,} more"
+    assert last == plain(next_step, limit=340)
+    assert len(text) <= 500
+    assert len(lines) >= (4 if len(next_step) < 50 else 1 if len(next_step) < 300 else 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "shown"), [(0, ""), (1, "+12025550000"), (2, "+12025550000, +12025550001"), (11, "and 1 more")]
+)
+def test_a_list_inside_a_sentence(count: int, shown: str) -> None:
+    """Few are all named; of many ten, and how many more there are."""
+    text = listed([f"+1202555{n:04}" for n in range(count)])
+    assert text.endswith(shown)
+    assert text.count("+") == min(count, 10)
+
+
+def test_a_list_inside_a_sentence_fits() -> None:
+    """Long names are fewer, so that neither "and … more" nor what follows is cut off."""
+    names = [f"182bd5e5-6e1a-4fe4-a799-{n:012} (now +12025559999)" for n in range(11)]
+    assert listed(names) == f"{names[0]}, {names[1]} and 9 more"
+    assert listed(["x" * 500]) == f"{'x' * 159}…"

@@ -25,7 +25,7 @@ def capacities() -> dict[str, float]:
 def capacity(url: str, token: str, *, seconds: float = SECONDS) -> float:
     """Each client sends its next PUT as soon as the answer to the last one is there."""
     address = urlsplit(url)
-    requests = [_put(phone_number_id, token) for phone_number_id, _ in bench_lines(1000)]
+    requests = [_put(phone_number_id, token, host=address.netloc) for phone_number_id, _ in bench_lines(1000)]
     answered, begun = 0, time.perf_counter()
     with selectors.DefaultSelector() as selector:
         for _ in range(CLIENTS):
@@ -47,7 +47,7 @@ def capacity(url: str, token: str, *, seconds: float = SECONDS) -> float:
     return answered / (time.perf_counter() - begun)
 
 
-def _put(phone_number_id: str, token: str) -> bytes:
+def _put(phone_number_id: str, token: str, *, host: str) -> bytes:
     body = json.dumps({"forwarding_number": f"+1202666{time.time_ns() % 100000:05}"})
-    head = f"PUT {LIST_PATH}/{phone_number_id} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}"
+    head = f"PUT {LIST_PATH}/{phone_number_id} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}"
     return f"{head}\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()

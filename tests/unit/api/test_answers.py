@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -22,6 +23,7 @@ from linq_provider.api.answers import (
     phone_numbers_from,
     retry_after,
 )
+from linq_provider.api.retries import is_transient
 from linq_provider.config import Settings
 from linq_provider.errors import APIError, APIResponseValidationError
 
@@ -38,11 +40,23 @@ LINE = {
 ANSWER = json.dumps({"phone_numbers": [LINE]}, ensure_ascii=False).encode()
 
 
-def error_of(status: int, *, headers: Mapping[str, str] | None = None, body: bytes = b"") -> APIError:
-    """The exception for an answer to `GET /v3/phone_numbers`."""
+def error_of(
+    status: int, *, headers: Mapping[str, str] | None = None, body: bytes = b"", method: str = "GET"
+) -> APIError:
+    """The exception for an answer to a request of this method."""
     return error_from(
-        Answer(status, headers or {}, body), request=Request("GET", "/v3/phone_numbers"), settings=SETTINGS
+        Answer(status, headers or {}, body), request=Request(method, "/v3/phone_numbers"), settings=SETTINGS
     )
+
+
+@pytest.fixture
+def far_from_utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A machine whose local time is not UTC."""
+    monkeypatch.setenv("TZ", "XXX-9")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_a_list_becomes_records() -> None:
@@ -126,6 +140,22 @@ def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
     assert (caught.value.status_code, caught.value.attempts) == (200, 2)
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b'{"a": NaN}', "NaN, which is no JSON"),
+        (b'{"a": Infinity}', "Infinity, which is no JSON"),
+        (b'{"a": -Infinity}', "-Infinity, which is no JSON"),
+        (b'{"a": 1, "a": 2}', "JSON with a key twice"),
+        (b"[]", "JSON, but no object"),
+    ],
+)
+def test_row_07_an_answer_that_cannot_be_trusted_says_why(body: bytes, why: str) -> None:
+    """The reason stands in the message; Python's own constants are refused by name."""
+    with pytest.raises(APIResponseValidationError, match=f"HTTP 200, {why}"):
+        payload_from(body, ASKED)
+
+
 def test_row_07_only_an_end_that_is_missing_counts_as_truncated() -> None:
     """A body that is wrong but whole is not asked for again."""
     for body in (b"[]", b'{"a": 1, "a": 2}', b"<html></html>", b"{'a': 1}", b'{"a" 1}'):
@@ -135,11 +165,12 @@ def test_row_07_only_an_end_that_is_missing_counts_as_truncated() -> None:
 
 
 def test_row_07_an_answer_cut_anywhere_counts_as_truncated() -> None:
-    """Every proper beginning of an answer may be retried, cut in a literal, a string or a character too."""
-    for length in range(len(ANSWER)):
+    """Every proper beginning of an answer may be retried, cut in a literal, a string, also after a brace, or a character."""
+    for cut in (*(ANSWER[:length] for length in range(len(ANSWER))), b'{"a": "b}'):
         with pytest.raises(APIResponseValidationError) as caught:
-            payload_from(ANSWER[:length], ASKED)
-        assert caught.value.truncated, ANSWER[:length]
+            payload_from(cut, ASKED)
+        assert caught.value.truncated, cut
+        assert is_transient(caught.value)
 
 
 def test_row_07_a_byte_order_mark_is_no_part_of_the_json() -> None:
@@ -148,7 +179,10 @@ def test_row_07_a_byte_order_mark_is_no_part_of_the_json() -> None:
 
 
 @GENERATED
-@given(st.binary(max_size=200) | st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists).map(str))
+@given(
+    st.binary(max_size=200)
+    | st.recursive(st.none() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=20).map(str)
+)
 @example("9" * 5000)
 @example('{"error": {"code": ' + "9" * 4000 + "}}")
 @example('{"error": {"retry_after": ' + "9" * 4000 + "}}")
@@ -184,6 +218,38 @@ def test_every_error_ends_with_a_next_step(status: int) -> None:
     error = error_of(status)
     assert error.next_step.endswith(".")
     assert str(error).endswith(error.next_step)
+
+
+@pytest.mark.parametrize(
+    ("method", "status", "next_step"),
+    [
+        ("PUT", 400, "Linq does not take this: mend the forwarding_number that is declared for the line."),
+        ("PUT", 422, "Linq does not take this: mend the forwarding_number that is declared for the line."),
+        ("GET", 400, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 403, "Ask the owner of the Linq account for a key that may write this line."),
+        ("PUT", 404, "See which lines this key sees with `linq-provider numbers`."),
+        ("GET", 404, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 429, "Run the command again later."),
+        ("GET", 300, "Set linq:baseUrl to the final address."),
+        ("GET", 502, " Run the command again."),
+    ],
+)
+def test_row_14_each_status_has_its_next_step(method: str, status: int, next_step: str) -> None:
+    """The last sentence of an error is what to do about this status."""
+    assert str(error_of(status, method=method)).endswith(next_step)
+
+
+def test_a_trace_id_is_spoken_of_where_there_is_one() -> None:
+    """What Linq's support needs is named only if the answer had it."""
+    ending = "Run the command again; with the trace_id Linq's support can find the request."
+    assert str(error_of(500, body=b'{"trace_id": "t-1"}')).endswith(ending)
+    assert "trace_id" not in str(error_of(500))
+
+
+@pytest.mark.parametrize(("header", "wanted"), [("true", True), ("True", True), ("false", False), ("maybe", None)])
+def test_x_should_retry_is_read_in_any_case(header: str, wanted: bool | None) -> None:
+    """Linq's word on whether to try again, or none."""
+    assert error_of(400, headers={"x-should-retry": header}).should_retry is wanted
 
 
 @pytest.mark.parametrize(
@@ -264,6 +330,30 @@ def test_row_01_seconds_are_read_exactly(seconds: float) -> None:
     assert retry_after({"retry-after": repr(seconds)}) == seconds
 
 
+@pytest.mark.parametrize(
+    ("date", "seconds"),
+    [
+        ("Thu, 01 Jan 2099 00:00:00 GMT", 5.0),
+        ("Wed, 31 Dec 2098 23:00:00 GMT", 3605.0),
+        ("Thu, 01 Jan 2099 02:00:00 +0200", 5.0),
+        ("Thu, 01 Jan 2099 00:00:06 GMT", 0.0),
+    ],
+)
+def test_row_02_a_date_is_compared_with_the_clock_of_the_server(date: str, seconds: float) -> None:
+    """The answer's own Date tells what time the server thinks it is, however wrong its clock or ours."""
+    headers = {"retry-after": "Thu, 01 Jan 2099 00:00:05 GMT", "date": date}
+    assert retry_after(headers) == seconds
+
+
+@pytest.mark.parametrize("date", ["", "soon", "99", "Thu, 99 Jan 2099 00:00:00 GMT", "\ud800"])
+def test_row_02_a_date_of_the_answer_that_is_none_is_passed_over(date: str) -> None:
+    """Then our own clock has to do."""
+    moment = datetime.now(timezone.utc) + timedelta(seconds=30)
+    seconds = retry_after({"retry-after": format_datetime(moment, usegmt=True), "date": date})
+    assert seconds is not None
+    assert 25 < seconds <= 30
+
+
 def test_row_02_an_http_date_is_the_time_until_then() -> None:
     """In the future: that long; in the past: no wait; in 2099: very long."""
 
@@ -276,25 +366,52 @@ def test_row_02_an_http_date_is_the_time_until_then() -> None:
     assert until(datetime(2099, 1, 1, tzinfo=timezone.utc)) > 1e9
 
 
+@pytest.mark.usefixtures("far_from_utc")
+@pytest.mark.parametrize("zone", ["GMT", "-0000", "+0200"])
+def test_row_02_a_date_is_read_in_its_own_zone(zone: str) -> None:
+    """A date of GMT, of no known zone, which counts as UTC, or of another zone, wherever the machine is."""
+    hours = 2 if zone == "+0200" else 0
+    moment = datetime.now(timezone.utc) + timedelta(seconds=30, hours=hours)
+    seconds = retry_after({"retry-after": moment.strftime("%a, %d %b %Y %H:%M:%S ") + zone})
+    assert seconds is not None
+    assert 25 < seconds <= 30
+
+
 @pytest.mark.parametrize(
-    ("location", "said"),
+    ("status", "headers", "host"),
     [
-        ("https://other.example/x", "redirected to other.example, which is not followed"),
-        ("/login", "redirected to no host, which is not followed"),
-        ("http://[", "redirected to no host, which is not followed"),
-        ("https://\x07red\x1b.example/", "redirected to red .example, which is not followed"),
+        (302, {"location": "https://other.example/x"}, "other.example"),
+        (300, {"location": "https://other.example/x"}, "other.example"),
+        (399, {}, "no host"),
+        (302, {"location": "/login"}, "no host"),
+        (302, {"location": "http://["}, "no host"),
+        (302, {"location": "https://\x07red\x1b.example/"}, "red .example"),
+        (302, {"location": f"https://{'h' * 500}/"}, "h" * 79 + "…"),
     ],
 )
-def test_row_13_a_redirect_names_the_host_it_pointed_to(location: str, said: str) -> None:
-    """Without control characters, and also where the address is no address."""
-    error = error_of(302, headers={"location": location})
-    assert error.detail == said
+def test_row_13_a_redirect_names_the_host_it_pointed_to(status: int, headers: dict[str, str], host: str) -> None:
+    """From 300 to 399: without control characters, cut, and also where the address is no address."""
+    error = error_of(status, headers=headers)
+    assert error.detail == f"redirected to {host}, which is not followed"
     assert error.next_step == "Set linq:baseUrl to the final address."
 
 
-def test_row_06_an_html_page_is_named_by_its_type_only() -> None:
-    """No tag of a proxy's error page reaches the user."""
-    error = error_of(502, headers={"content-type": "text/html; charset=utf-8"}, body=b"<html><h1>502</h1></html>")
-    assert str(error).startswith(
-        "GET /v3/phone_numbers failed: HTTP 502, an answer without Linq's error body (text/html)."
-    )
+def test_row_13_only_a_status_makes_a_redirect() -> None:
+    """Whatever Location says, 400 is none."""
+    assert "redirected" not in str(error_of(400, headers={"location": "https://other.example/x"}))
+
+
+@pytest.mark.parametrize(
+    ("headers", "named"),
+    [
+        ({"content-type": "text/html; charset=utf-8"}, "text/html"),
+        ({"content-type": "t" * 500}, "t" * 39 + "…"),
+        ({}, "no content type"),
+    ],
+    ids=["html", "long", "none"],
+)
+def test_row_06_a_page_is_named_by_its_type_only(headers: dict[str, str], named: str) -> None:
+    """No tag of a proxy's error page reaches the user; the type stands without its parameters, cut."""
+    error = error_of(502, headers=headers, body=b"<html><h1>502</h1></html>")
+    said = f"GET /v3/phone_numbers failed: HTTP 502, an answer without Linq's error body ({named})."
+    assert str(error).startswith(said)

@@ -1,4 +1,4 @@
-"""`linq-provider doctor`: each check with what it finds, and how to mend it.
+"""`linq-provider doctor`: each check with what it finds, and how to fix it.
 
 A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
 """
@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import socket
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from linq_provider.cli.check import Mark
-from linq_provider.cli.commands import commands
 from linq_provider.cli.machine import machine_checks
+from linq_provider.cli.output import Mark
 from linq_provider.emulator import Emulator, Fault
 
 KEY = "canary-4f9d2c71b8e35a60"
@@ -39,6 +36,7 @@ CHECKS = [
 ]
 BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 
+Run = Callable[..., tuple[int, str, str]]
 Doctor = Callable[..., tuple[int, dict[str, dict[str, str]]]]
 
 
@@ -71,18 +69,16 @@ def machine(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 @pytest.fixture
-def doctor(machine: Path, capsys: pytest.CaptureFixture[str]) -> Doctor:
+def doctor(machine: Path, run: Run) -> Doctor:
     """The command: its exit status, and what `--json` tells of each check."""
 
-    def run(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
-        with pytest.raises(SystemExit) as end:
-            commands(["doctor", "--json", *arguments])
-        shown, said = capsys.readouterr()
+    def doctor(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+        code, shown, said = run("doctor", "--json", *arguments)
         assert said == ""
         assert "canary" not in shown
-        return int(end.value.code or 0), {check["check"]: check for check in json.loads(shown)}
+        return code, {check["check"]: check for check in json.loads(shown)}
 
-    return run
+    return doctor
 
 
 def program(file: Path, script: str) -> None:
@@ -99,7 +95,7 @@ def test_all_is_well(doctor: Doctor, emulator: Emulator) -> None:
     assert {check["mark"] for check in checks.values()} == {"ok"}
     assert checks["key"]["finding"] == "well-formed, from LINQ_API_V3_API_KEY"
     assert checks["base URL"]["finding"] == f"{emulator.url}, which is not Linq's own"
-    assert checks["lines"]["finding"] == "the key sees 3, of which 1 forward"
+    assert checks["lines"]["finding"] == "this key sees 3 lines, 1 of them forwarded"
     assert [request.method for request in emulator.requests] == ["GET"]
 
 
@@ -115,38 +111,36 @@ def test_where_calls_may_go(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> 
     assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is no country."
 
 
-def test_in_a_pipe(machine: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipe each check is a line with mark, name, finding and mend between tabs; a failure is exit 1."""
+@pytest.mark.usefixtures("machine")
+def test_in_a_pipe(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a pipe each check is a line with mark, name, finding and fix between tabs; a failure is exit 1."""
     monkeypatch.delenv("LINQ_API_V3_API_KEY")
-    with pytest.raises(SystemExit, match="1"):
-        commands(["doctor"])
-    rows = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+    code, shown, _ = run("doctor")
+    assert code == 1
+    rows = [line.split("\t") for line in shown.splitlines()]
     assert [row[1] for row in rows] == CHECKS
     assert ["fails", "key", "No Linq API key is configured."] in [row[:3] for row in rows]
-    assert rows[CHECKS.index("key")][3] == "Set LINQ_API_V3_API_KEY, or name with --stack a stack that has linq:apiKey."
+    assert (
+        rows[CHECKS.index("key")][3]
+        == "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
+    )
     assert rows[-1] == ["not checked", "lines"]
 
 
-@pytest.mark.parametrize("no_color", ["", "1"])
-def test_on_a_terminal(machine: Path, no_color: str) -> None:
+@pytest.mark.usefixtures("machine")
+@pytest.mark.parametrize("no_color", [False, True])
+def test_on_a_terminal(
+    on_a_terminal: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch, no_color: bool
+) -> None:
     """On a terminal the mark is in colour, but for NO_COLOR."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "NO_COLOR": no_color}
-    command = [sys.executable, "-m", "linq_provider", "doctor"]
-    with subprocess.Popen(command, env=environment, stdout=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        try:
-            while data := os.read(ours, 65536):
-                shown += data
-        except OSError:
-            pass  # Linux reports the end of a terminal as EIO.
-    os.close(ours)
-    assert process.returncode == 0
-    text = shown.decode()
-    assert bool(re.search(r"\x1b\[32m", text)) is (no_color == "")
-    assert "ok          " in text
-    assert "Pulumi CLI: 3.259.0" in text
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_color:
+        monkeypatch.setenv("NO_COLOR", "1")
+    code, shown = on_a_terminal("doctor")
+    assert code == 0
+    assert bool(re.search(r"\x1b\[32m", shown)) is not no_color
+    assert "ok          " in shown
+    assert "Pulumi CLI: 3.259.0" in shown
 
 
 def test_an_old_cli(doctor: Doctor, machine: Path) -> None:
@@ -156,7 +150,7 @@ def test_an_old_cli(doctor: Doctor, machine: Path) -> None:
     assert code == 1
     assert checks["Pulumi CLI"]["mark"] == "fails"
     assert checks["Pulumi CLI"]["finding"].startswith("3.215.9 is older than 3.216.0")
-    assert "3.216 or newer" in checks["Pulumi CLI"]["mend"]
+    assert "3.216 or newer" in checks["Pulumi CLI"]["fix"]
 
 
 def test_a_cli_that_does_not_run(doctor: Doctor, machine: Path) -> None:
@@ -192,7 +186,7 @@ def test_a_linked_cli(doctor: Doctor, machine: Path, tmp_path: Path, monkeypatch
 
 
 def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
-    """The python3 on PATH that cannot import the package fails, and the mend names the one that can."""
+    """The python3 on PATH that cannot import the package fails, and the fix names the one that can."""
     program(machine / "python3", "echo \"ModuleNotFoundError: No module named 'pulumi'\" >&2; exit 1")
     code, checks = doctor()
     assert code == 1
@@ -200,7 +194,7 @@ def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
         "cannot import linq_provider: ModuleNotFoundError: No module named 'pulumi'"
         in (checks["Python of the provider"]["finding"])
     )
-    assert sys.executable in checks["Python of the provider"]["mend"]
+    assert sys.executable in checks["Python of the provider"]["fix"]
 
 
 def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,9 +211,13 @@ def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.Mo
     [
         ("name: x\nruntime: python\n", "ok", "bin/python3 has linq_provider"),
         ("name: x\nruntime: {name: python, options: {virtualenv: venv}}\n", "ok", "project/venv/bin/python has"),
-        ("name: x\nruntime: {name: python, options: {toolchain: uv}}\n", "fails", "there is no such interpreter"),
+        (
+            "name: x\nruntime: {name: python, options: {toolchain: uv}}\n",
+            "fails",
+            "project/.venv/bin/python does not exist",
+        ),
         ("name: x\nruntime: {name: python, options: {toolchain: poetry}}\n", "not checked", "poetry"),
-        ("name: x\nruntime: nodejs\n", "fails", "not a Python one"),
+        ("name: x\nruntime: nodejs\n", "fails", "is not in Python"),
         ("{", "ok", "bin/python3 has linq_provider"),
     ],
 )
@@ -239,7 +237,7 @@ def test_the_python_of_a_project(doctor: Doctor, project: str, mark: str, words:
 def test_the_pulumi_package(machine: Path, monkeypatch: pytest.MonkeyPatch, package: str, mark: Mark) -> None:
     """A pulumi package older than 3.216 fails."""
     monkeypatch.setattr("linq_provider.cli.machine.metadata.version", {"pulumi": package}.__getitem__)
-    assert {check.name: check.mark for check in machine_checks()}["pulumi package"] is mark
+    assert {check.check: check.mark for check in machine_checks()}["pulumi package"] is mark
 
 
 @pytest.mark.parametrize(
@@ -259,7 +257,7 @@ def test_a_key_that_sees_nothing(doctor: Doctor, emulator: Emulator) -> None:
     emulator.fail(Fault.parse("empty-list"), times=None)
     code, checks = doctor()
     assert code == 1
-    assert checks["lines"]["finding"] == "the key is accepted and sees no lines at all"
+    assert checks["lines"]["finding"] == "the key is accepted, but it sees no lines"
 
 
 def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,8 +267,9 @@ def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LINQ_API_V3_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
         code, checks = doctor()
     assert code == 1
-    assert "the connection failed (Connection refused)" in checks["API"]["finding"]
-    assert "Check the network" in checks["API"]["mend"]
+    assert "no connection to 127.0.0.1:" in checks["API"]["finding"]
+    assert "the address in LINQ_API_V3_BASE_URL (Connection refused)" in checks["API"]["finding"]
+    assert "the network" in checks["API"]["fix"]
     assert checks["lines"]["mark"] == "not checked"
 
 
@@ -293,7 +292,7 @@ def test_a_proxy(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     found = doctor()[1]["way to the API"]["finding"]
     assert found.startswith("through the proxy proxy.invalid, which has no address: ")
     monkeypatch.setenv("HTTPS_PROXY", "http://[canary-proxy")
-    assert doctor()[1]["way to the API"]["finding"].startswith("through the proxy ?, which has no address: ")
+    assert doctor()[1]["way to the API"]["finding"] == "the URL of the proxy is malformed"
     monkeypatch.setenv("NO_PROXY", "api.invalid")
     assert doctor()[1]["way to the API"]["finding"].startswith("directly to api.invalid")
 
@@ -325,9 +324,9 @@ def test_an_override(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("config", "mark", "finding"),
     [
-        ({"linq:apiKey": {"value": KEY, "secret": True}}, "ok", "secret in stack dev"),
+        ({"linq:apiKey": {"value": KEY, "secret": True}}, "ok", "stored as a secret in stack dev"),
         ({"linq:apiKey": {"value": KEY, "secret": False}}, "fails", "set without --secret, which `pulumi up` refuses"),
-        ({}, "ok", "stack dev has none, so that of the environment is used"),
+        ({}, "ok", "stack dev has none; the key of the environment is used"),
     ],
 )
 def test_the_key_of_a_stack(doctor: Doctor, machine: Path, config: dict[str, object], mark: str, finding: str) -> None:
@@ -362,3 +361,83 @@ def test_a_stack_that_cannot_be_read(doctor: Doctor) -> None:
     assert "cannot read stack dev" in checks["configuration"]["finding"]
     assert checks["key"]["mark"] == "not checked"
     assert checks["override"]["mark"] == "ok"
+
+
+# What the programs that it starts are given
+
+PRIVATE = {
+    "LINQ_API_V3_API_KEY": KEY,
+    "LINQ_API_KEY_OVERRIDE": KEY,
+    "LINQ_API_V3_CUSTOM_HEADERS": "X-Key: canary",
+    "PULUMI_CONFIG_PASSPHRASE": "canary-passphrase",
+    "PULUMI_CONFIG_PASSPHRASE_FILE": "canary-file",
+    "PULUMI_ACCESS_TOKEN": "canary-token",
+    "AWS_SECRET_ACCESS_KEY": "canary-aws",
+    "MISE_GITHUB_TOKEN": "canary-mise",
+    "HTTPS_PROXY": "http://user:canary@127.0.0.1:9",
+}
+
+
+def test_programs_are_told_no_secret(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`pulumi version` and the Python of the provider get a path and a home, but no key, passphrase, token or proxy."""
+    for name, value in PRIVATE.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("HOME", "/home/somebody")
+    program(machine / "pulumi", '/usr/bin/env > "${0%/*}/told-pulumi"; echo v3.259.0')
+    program(machine / "python3", '/usr/bin/env > "${0%/*}/told-python"; echo 0.1.0')
+    assert doctor()[0] == 0
+    for told in ("told-pulumi", "told-python"):
+        text = (machine / told).read_text()
+        assert [name for name in PRIVATE if f"{name}=" in text] == []
+        assert "canary" not in text
+        assert f"PATH={machine}\nHOME=/home/somebody" in text or "HOME=/home/somebody" in text.splitlines()
+
+
+def test_code_of_the_current_folder_is_not_run(doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project folder with modules of the names that are imported does not come to run any of them."""
+    for name in ("linq_provider", "pulumi", "json", "sitecustomize"):
+        Path(f"{name}.py").write_text(f"open({str(tmp_path / 'harm')!r}, 'w')\n__version__ = '666'\n")
+    monkeypatch.setenv("PULUMI_PYTHON_CMD", sys.executable)
+    _, checks = doctor()
+    assert checks["Python of the provider"]["mark"] == "ok"
+    assert "666" not in checks["Python of the provider"]["finding"]
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize(
+    ("variable", "finding"),
+    [
+        ("python9", "PULUMI_PYTHON_CMD names python9, which does not exist"),
+        ("/no/such/python", "PULUMI_PYTHON_CMD names /no/such/python, which does not exist"),
+        ("", "there is no python3 on PATH"),
+    ],
+)
+def test_an_interpreter_that_is_missing(
+    doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch, variable: str, finding: str
+) -> None:
+    """An interpreter that is not there is named, and what names it."""
+    (machine / "python3").unlink()
+    monkeypatch.setenv("PULUMI_PYTHON_CMD", variable)
+    code, checks = doctor()
+    assert (code, checks["Python of the provider"]["finding"]) == (1, finding)
+
+
+@pytest.mark.parametrize("which", ["pulumi", "python3"])
+def test_a_program_for_another_machine(doctor: Doctor, machine: Path, which: str) -> None:
+    """A program that cannot be started is named, with why, and the other checks go on."""
+    (machine / which).write_bytes(b"\x7fELF\x02\x01\x01" + bytes(64))
+    code, checks = doctor()
+    assert code == 1
+    name = {"pulumi": "Pulumi CLI", "python3": "Python of the provider"}[which]
+    assert checks[name]["finding"] == f"{machine / which} cannot be started: it is not a program for this machine."
+    assert checks["lines"]["mark"] == "ok"
+
+
+def test_names_are_only_text(machine: Path, run: Run) -> None:
+    """A setting's name with markup, tabs and line breaks is neither colour nor another row."""
+    config = {"linq:apiKey": {"value": KEY, "secret": True}, "linq:[bold]x\ty\n\x1b[31mok\tno": {"value": "9"}}
+    (machine / "config").write_text(json.dumps(config))
+    code, shown, _ = run("doctor", "--stack", "dev")
+    assert code == 0
+    row = next(line for line in shown.splitlines() if "settings of the stack" in line)
+    assert row.split("\t")[2] == "no such setting: linq:[bold]x y [31mok no"

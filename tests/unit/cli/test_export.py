@@ -14,10 +14,7 @@ from typing import Any
 import pytest
 
 from linq_provider import load_roster
-from linq_provider.cli.commands import commands
-from linq_provider.cli.exported import exported
-from linq_provider.cli.program_text import program_text
-from linq_provider.cli.roster_text import csv_text
+from linq_provider.cli.exported import csv_text, exported, program_text
 from linq_provider.emulator import Emulator
 from linq_provider.phone_number import PhoneNumber
 
@@ -33,7 +30,7 @@ PROGRAM = '''\
 """Where calls to the lines of a Linq account are forwarded: 2 lines, 1 of them forwarded.
 
 Written by `linq-provider export` from the live account. `pulumi up` adopts the lines as they are and writes
-nothing. "" declares: not forwarded. Deleting what stands here clears the forwarding, see `retain_on_delete`.
+nothing. "" means: not forwarded. Removing a resource clears its forwarding, unless it has `retain_on_delete`.
 """
 
 import linq_provider as linq
@@ -61,13 +58,13 @@ ROSTER = """\
 #
 #     linq.ForwardingRoster("lines", file="lines.yaml")
 #
-# `pulumi up` adopts the lines as they are and writes nothing. "" declares: not forwarded.
-# A line that is taken out of this file later is cleared.
+# `pulumi up` adopts the lines as they are and writes nothing. "" means: not forwarded.
+# A line that is removed from this file later is cleared.
 "+12025550100": "+12025559999"  # iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
 "+12025550101": ""  # 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
 """
 
-Export = Callable[..., tuple[int, str, str]]
+Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -78,20 +75,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def export(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Export:
+def export(emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     """The command, run in an empty folder: exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)
-
-    def run(*arguments: str, url: str = emulator.url) -> tuple[int, str, str]:
-        monkeypatch.setenv("LINQ_API_V3_BASE_URL", url)
-        with pytest.raises(SystemExit) as end:
-            commands(["export", *arguments])
-        return int(end.value.code or 0), *capsys.readouterr()
-
-    return run
+    return lambda *arguments, url=emulator.url: run("export", *arguments, LINQ_API_V3_BASE_URL=url)
 
 
 def declared(program: str) -> list[dict[str, Any]]:
@@ -103,37 +91,37 @@ def declared(program: str) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_program(export: Export) -> None:
+def test_a_program(export: Run) -> None:
     """The default is a program on stdout that declares each line in the order of the numbers, after one GET."""
     assert export() == (0, PROGRAM, "")
 
 
-def test_a_roster(export: Export) -> None:
+def test_a_roster(export: Run) -> None:
     """`--format yaml` prints a roster, with how to use it."""
     assert export("--format", "yaml") == (0, ROSTER, "")
 
 
-def test_only_reads(export: Export, emulator: Emulator) -> None:
+def test_only_reads(export: Run, emulator: Emulator) -> None:
     """Exporting is one GET."""
     export()
     assert [request.method for request in emulator.requests] == ["GET"]
 
 
 @pytest.mark.parametrize("name", ["lines.yaml", "lines.YML"])
-def test_the_name_of_the_file_decides(export: Export, name: str) -> None:
+def test_the_name_of_the_file_decides(export: Run, name: str) -> None:
     """A file that ends in .yaml or .yml becomes a roster, which load_roster reads as the account is."""
     assert export("-o", name) == (0, "", "")
     assert load_roster(name) == {"+12025550100": "+12025559999", "+12025550101": ""}
     assert f'file="{name}"' in Path(name).read_text()
 
 
-def test_a_dash_is_stdout(export: Export) -> None:
+def test_a_dash_is_stdout(export: Run) -> None:
     """`-o -` is stdout."""
     assert export("-o", "-") == (0, PROGRAM, "")
 
 
 @pytest.mark.parametrize("lines", [0, 1, 50, 51, 10_000])
-def test_any_number_of_lines(export: Export, lines: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_any_number_of_lines(export: Run, lines: int) -> None:
     """From none to 10,000: up to 50 resources with a name each, beyond it one fleet; the roster says the same."""
     with Emulator(lines) as many:
         live = {line.phone_number: line.forwarding_number or "" for line in many.phone_numbers}
@@ -151,7 +139,7 @@ def test_any_number_of_lines(export: Export, lines: int, capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize(("arguments", "words"), [((), "There is nothing to declare"), (("--format=yaml",), "refuses")])
-def test_no_lines_are_said(export: Export, arguments: tuple[str, ...], words: str) -> None:
+def test_no_lines_are_said(export: Run, arguments: tuple[str, ...], words: str) -> None:
     """Where the key sees no lines, both the file and stderr say so."""
     with Emulator(0) as none:
         code, text, said = export(*arguments, url=none.url)
@@ -161,7 +149,7 @@ def test_no_lines_are_said(export: Export, arguments: tuple[str, ...], words: st
 
 
 @pytest.mark.parametrize("lines", [0, 2, 51])
-def test_formatted_and_linted(export: Export, lines: int) -> None:
+def test_formatted_and_linted(export: Run, lines: int) -> None:
     """Ruff finds nothing to format and nothing to complain about, without any settings."""
     pytest.importorskip("ruff")
     with Emulator(lines) as some:
@@ -178,7 +166,7 @@ def test_formatted_and_linted(export: Export, lines: int) -> None:
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_cannot_be_declared_is_a_comment(export: Export, emulator: Emulator) -> None:
+def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -> None:
     """A target that is no number, and lines that forward in a circle, stand as comments with why; stderr counts them."""
     emulator.set_forwarding("+12025550101", "office")
     for number, target in [("+12025550102", "+12025550103"), ("+12025550103", "+12025550102"), ("+12025550104", "+12025550102")]:  # fmt: skip
@@ -186,14 +174,17 @@ def test_what_cannot_be_declared_is_a_comment(export: Export, emulator: Emulator
     code, program, said = export()
     assert (code, said) == (0, "3 of 5 lines cannot be declared as they are; comments in the output say why.\n")
     assert [each["phone_number"] for each in declared(program)] == ["+12025550100", "+12025550104"]
-    assert "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): where it forwards is not in E.164 format" in program
-    assert "it forwards to +12025550103, from where calls come back, and never ring" in program
+    assert (
+        "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format"
+        in program
+    )
+    assert "it forwards to +12025550103, and from there calls come back, so that they never ring" in program
     assert export("-o", "lines.yaml")[0] == 0
     assert set(load_roster("lines.yaml")) == {"+12025550100", "+12025550104"}
-    assert "where it forwards is not in E.164 format" in Path("lines.yaml").read_text()
+    assert "the number that it forwards to is not in E.164 format" in Path("lines.yaml").read_text()
 
 
-def test_a_roster_in_csv_is_read_back(export: Export, emulator: Emulator) -> None:
+def test_a_roster_in_csv_is_read_back(export: Run, emulator: Emulator) -> None:
     """For spreadsheets: a line that is not forwarded says none, and the columns that are for people are ignored."""
     kinds = [line.line_type or "" for line in emulator.phone_numbers]
     assert export("--format", "csv")[1] == (
@@ -205,13 +196,13 @@ def test_a_roster_in_csv_is_read_back(export: Export, emulator: Emulator) -> Non
     assert load_roster("lines.csv") == {"+12025550100": "+12025559999", "+12025550101": ""}
 
 
-def test_a_type_is_no_formula(export: Export, emulator: Emulator) -> None:
+def test_a_type_is_no_formula(export: Run, emulator: Emulator) -> None:
     """What a server writes must not be calculated by a spreadsheet."""
     account = exported([PhoneNumber("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025550100", "", "=HYPERLINK(1)")])
     assert "+12025550100,none,HYPERLINK(1),182bd5e5" in csv_text(account)
 
 
-def test_what_cannot_be_declared_in_csv_is_told_on_stderr(export: Export, emulator: Emulator) -> None:
+def test_what_cannot_be_declared_in_csv_is_told_on_stderr(export: Run, emulator: Emulator) -> None:
     """A table has no comments."""
     emulator.set_forwarding("+12025550101", "office")
     code, text, said = export("--format", "csv")
@@ -219,7 +210,7 @@ def test_what_cannot_be_declared_in_csv_is_told_on_stderr(export: Export, emulat
     assert load_roster_of(text) == {"+12025550100": "+12025559999"}
     assert said.splitlines() == [
         "1 of 2 lines cannot be declared as they are:",
-        "+12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): where it forwards is not in E.164 format: write digits in"
+        "+12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format: write digits in"
         " place of the letters",
     ]
 
@@ -231,16 +222,19 @@ def load_roster_of(text: str) -> dict[str, str]:
 
 
 def test_what_may_not_be_declared_is_a_comment(
-    export: Export, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+    export: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line that forwards where calls may not go would be refused at preview, and nothing with it adopted."""
     emulator.set_forwarding("+12025550101", "+19005551234")
-    assert "where it forwards is a premium-rate number in the United States (+1)" in export()[1]
+    assert "the number that it forwards to is a premium-rate number in the United States (+1)" in export()[1]
     monkeypatch.setenv("LINQ_ALLOWED_FORWARDINGS", "+1900")
-    assert "where it forwards is in the United States (+1), outside of LINQ_ALLOWED_FORWARDINGS" in export()[1]
+    assert (
+        "the number that it forwards to is in the United States (+1), outside of LINQ_ALLOWED_FORWARDINGS"
+        in export()[1]
+    )
 
 
-def test_a_number_that_names_no_line(export: Export, emulator: Emulator) -> None:
+def test_a_number_that_names_no_line(export: Run, emulator: Emulator) -> None:
     """A line whose number is not E.164 is declared by its id."""
     emulator.add_number("202-555-0107", phone_number_id="3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21")
     _, program, _ = export()
@@ -259,7 +253,7 @@ def test_a_number_that_names_two_lines() -> None:
     assert account.left_out == ["+12025550100 (no-uuid): neither its number nor its id is well-formed"]
 
 
-def test_text_of_the_server_stays_a_comment(export: Export) -> None:
+def test_text_of_the_server_stays_a_comment(export: Run) -> None:
     """What the server says cannot become code, or another line of a roster."""
     evil = 'x"""\nimport os\n"+12025550109": "+12025559999"\u2028y'
     with Emulator([{"phone_number": "+12025550100", "line_type": evil}]) as other:
@@ -270,7 +264,7 @@ def test_text_of_the_server_stays_a_comment(export: Export) -> None:
     assert load_roster("lines.yaml") == {"+12025550100": ""}
 
 
-def test_a_file_is_not_overwritten(export: Export, emulator: Emulator) -> None:
+def test_a_file_is_not_overwritten(export: Run, emulator: Emulator) -> None:
     """A file that exists is left as it is, without a request, in one sentence that names --force."""
     Path("__main__.py").write_text("mine")
     code, text, said = export("-o", "__main__.py")
@@ -280,14 +274,14 @@ def test_a_file_is_not_overwritten(export: Export, emulator: Emulator) -> None:
     assert emulator.requests == []
 
 
-def test_a_link_to_nothing_is_not_overwritten(export: Export, tmp_path: Path) -> None:
+def test_a_link_to_nothing_is_not_overwritten(export: Run, tmp_path: Path) -> None:
     """A dangling link counts as a file that exists."""
     Path("__main__.py").symlink_to(tmp_path / "elsewhere.py")
     assert export("-o", "__main__.py")[0] == 1
     assert not (tmp_path / "elsewhere.py").exists()
 
 
-def test_force_replaces(export: Export) -> None:
+def test_force_replaces(export: Run) -> None:
     """`--force` replaces the file, keeps its mode and a link to it, and leaves nothing else behind."""
     Path("real.py").write_text("mine")
     Path("real.py").chmod(0o600)
@@ -298,13 +292,13 @@ def test_force_replaces(export: Export) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["link.py", "real.py"]
 
 
-def test_force_makes_a_new_file_too(export: Export) -> None:
+def test_force_makes_a_new_file_too(export: Run) -> None:
     """`--force` without a file to replace writes a new one."""
     assert export("-o", "new.py", "--force") == (0, "", "")
     assert Path("new.py").read_text() == PROGRAM
 
 
-def test_a_new_file_has_the_usual_mode(export: Export) -> None:
+def test_a_new_file_has_the_usual_mode(export: Run) -> None:
     """A new file has the mode that the umask gives it."""
     before = os.umask(0o022)
     try:
@@ -314,7 +308,7 @@ def test_a_new_file_has_the_usual_mode(export: Export) -> None:
     assert stat.S_IMODE(Path("new.py").stat().st_mode) == 0o644
 
 
-def test_a_file_that_cannot_be_written(export: Export) -> None:
+def test_a_file_that_cannot_be_written(export: Run) -> None:
     """A folder that is not there is one sentence and exit 1."""
     code, text, said = export("-o", "missing/new.py")
     assert (code, text) == (1, "")
@@ -322,7 +316,7 @@ def test_a_file_that_cannot_be_written(export: Export) -> None:
     assert said.count("\n") == 1
 
 
-def test_a_folder_is_no_file(export: Export, emulator: Emulator) -> None:
+def test_a_folder_is_no_file(export: Run, emulator: Emulator) -> None:
     """A folder in place of the file is told before anything is asked, without advice to force it."""
     code, _, said = export("-o", ".")
     assert code == 1
@@ -332,16 +326,16 @@ def test_a_folder_is_no_file(export: Export, emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["-o", "lines.txt"], ["-o", "lines"], ["-o", "lines.csv", "--format", "yaml"]])
-def test_a_name_that_nobody_would_read(export: Export, emulator: Emulator, arguments: list[str]) -> None:
-    """A program has to end in .py and a roster in .yaml, .yml or .csv; anything else is refused before anything is asked."""
+def test_a_name_that_nobody_would_read(export: Run, emulator: Emulator, arguments: list[str]) -> None:
+    """A program has to end in .py, a roster in .yaml, .yml or .csv; else it is refused before anything is asked."""
     code, text, said = export(*arguments)
     assert (code, text) == (1, "")
-    assert f"{arguments[1]} is no name for " in said
+    assert f"{arguments[1]} is not a name for " in said
     assert emulator.requests == []
     assert list(Path().iterdir()) == []
 
 
-def test_no_lines_replace_no_file(export: Export, emulator: Emulator) -> None:
+def test_no_lines_replace_no_file(export: Run, emulator: Emulator) -> None:
     """A key that sees no lines, most often the wrong one, empties no roster, not even with --force."""
     export("-o", "lines.yaml")
     before = Path("lines.yaml").read_text()
@@ -349,11 +343,13 @@ def test_no_lines_replace_no_file(export: Export, emulator: Emulator) -> None:
         emulator.remove_number(line.id)
     code, text, said = export("-o", "lines.yaml", "--force")
     assert (code, text) == (1, "")
-    assert said == "lines.yaml exists and was left as it is: this key sees no lines at all.\n"
+    assert said == (
+        "lines.yaml exists and was left as it is. This key sees no lines at all: is it the right account?\n"
+    )
     assert Path("lines.yaml").read_text() == before
 
 
-def test_a_failed_export_writes_no_file(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_export_writes_no_file(export: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a refused key there is an error and no file."""
     monkeypatch.setenv("LINQ_API_V3_API_KEY", "canary-7f3d1c9a")
     code, _, said = export("-o", "new.py")

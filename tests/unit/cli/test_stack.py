@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from linq_provider.cli.commands import commands
 from linq_provider.emulator import Emulator
 
 KEY = "canary-4f9d2c71b8e35a60"
 
-Numbers = Callable[..., tuple[int, str, str]]
+Run = Callable[..., tuple[int, str, str]]
+Numbers = Callable[[str], tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -28,22 +28,18 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def numbers(
-    emulator: Emulator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Numbers:
+def numbers(emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Numbers:
     """`numbers --stack dev`, with a `pulumi` that is this shell script and a wrong key in the environment."""
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", "canary-of-the-environment")
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
 
-    def run(script: str) -> tuple[int, str, str]:
+    def numbers(script: str) -> tuple[int, str, str]:
         (tmp_path / "pulumi").write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / "pulumi").chmod(0o755)
-        with pytest.raises(SystemExit) as end:
-            commands(["numbers", "--stack", "dev"])
-        return int(end.value.code or 0), *capsys.readouterr()
+        return run("numbers", "--stack", "dev")
 
-    return run
+    return numbers
 
 
 def answering(config: dict[str, object]) -> str:
@@ -122,12 +118,12 @@ def test_the_pulumi_cli_gets_no_stdin(numbers: Numbers) -> None:
         ),
         (
             "echo 'warning: old' >&2; printf 'error: the \\033[31mbackend\\nis away\\n' >&2; exit 1",
-            "`pulumi config` cannot read stack dev: the [31mbackend. Mend that first; `pulumi config --stack dev` shows"
+            "`pulumi config` cannot read stack dev: the [31mbackend. Fix that first; `pulumi config --stack dev` shows"
             " it too.",
         ),
         (
             "echo 'Segmentation fault' >&2; exit 139",
-            "`pulumi config` cannot read stack dev: Segmentation fault. Mend that first; `pulumi config --stack dev`"
+            "`pulumi config` cannot read stack dev: Segmentation fault. Fix that first; `pulumi config --stack dev`"
             " shows it too.",
         ),
         ("echo Logged in", "`pulumi config` printed no JSON. Check the CLI: `linq-provider doctor`."),
@@ -149,3 +145,73 @@ def test_without_the_pulumi_cli(numbers: Numbers, monkeypatch: pytest.MonkeyPatc
         "--stack needs the Pulumi CLI, and there is no `pulumi` on PATH. Install it, or leave out --stack and set"
         " LINQ_API_V3_API_KEY.\n",
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"\x7fELF\x02\x01\x01" + bytes(64), "cannot be started: it is not a program for this machine."),
+        (b"no program", "cannot be started: it is not a program for this machine."),
+        (b"#!/no/such/interpreter\n", "cannot be started: the interpreter that it names does not exist."),
+    ],
+    ids=["other architecture", "text", "interpreter"],
+)
+def test_a_pulumi_that_cannot_be_started(
+    numbers: Numbers, run: Run, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    """What stands on PATH as `pulumi` and is no program is named, with why."""
+    numbers("")
+    (tmp_path / "pulumi").write_bytes(content)
+    code, shown, said = run("numbers", "--stack", "dev")
+    assert (code, shown) == (1, "")
+    assert said.startswith(f"{tmp_path}/pulumi {sentence}")
+    assert said.count("\n") == 1
+
+
+def test_what_pulumi_prints_is_read_as_utf_8(numbers: Numbers) -> None:
+    """A byte that is no UTF-8 in what the Pulumi CLI prints is no traceback."""
+    code, _, said = numbers("printf 'error: b\\377ckend\\n' >&2; exit 1")
+    assert (code, said.count("\n")) == (1, 1)
+    assert said.startswith("`pulumi config` cannot read stack dev: b\ufffdckend.")
+
+
+def test_the_pulumi_cli_gets_the_passphrase_and_no_key(
+    numbers: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What reads a stack needs its passphrase and its logins, and nothing of Linq."""
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "a passphrase")
+    monkeypatch.setenv("AWS_PROFILE", "a profile")
+    monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", "canary-of-the-override")
+    numbers(f"/usr/bin/env > {tmp_path}/told; exit 1")
+    told = (tmp_path / "told").read_text()
+    assert "PULUMI_CONFIG_PASSPHRASE=a passphrase" in told
+    assert "AWS_PROFILE=a profile" in told
+    assert "LINQ_" not in told
+    assert "canary" not in told
+
+
+@pytest.mark.parametrize("command", ["numbers", "export", "drift", "doctor"])
+@pytest.mark.parametrize("name", ["", " ", "\t", "\x1b[31mdev", "[bold]dev[/bold]", "dev\n", "a/b/c/d", "$(id)", "dév"])
+def test_what_cannot_be_the_name_of_a_stack(run: Run, tmp_path: Path, command: str, name: str) -> None:
+    """Such a name is refused in a sentence, and never another stack; nothing in it is obeyed."""
+    code, shown, said = run(command, "--stack", name, PATH=str(tmp_path))
+    assert (code, shown) == (1, "")
+    assert ("is empty" if not name.strip() else "is not a valid stack name") in said
+    assert said.endswith(f"See `linq-provider {command} --help`.\n")
+    assert said.count("\n") == 1
+    assert "\x1b" not in said
+
+
+@pytest.mark.parametrize("name", ["dev", "acme/phones/prod", "acme/prod.eu-1_x", "-dev"])
+def test_what_can_be_the_name_of_a_stack(run: Run, tmp_path: Path, name: str) -> None:
+    """Every name that Pulumi takes reaches it as one argument."""
+    (tmp_path / "pulumi").write_text(f'#!/bin/sh\necho "$4" > {tmp_path}/called\nexit 1\n')
+    (tmp_path / "pulumi").chmod(0o755)
+    run("numbers", "--stack", name, PATH=str(tmp_path))
+    assert (tmp_path / "called").read_text() == f"--stack={name}\n"
+
+
+@pytest.mark.parametrize("answer", ["[]", "null", '"x"', "3", "{"])
+def test_an_answer_of_another_shape(numbers: Numbers, answer: str) -> None:
+    """What is JSON but no object is told like what is no JSON at all."""
+    assert numbers(f"echo '{answer}'")[2].startswith("`pulumi config` printed no JSON.")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from lifecycles import Clock
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -28,21 +29,11 @@ OFFICE, DESK, ELSEWHERE = "+12025559999", "+12025558888", "+12025550001"
 MALFORMED = Fault.unsuccessful()
 
 
-class Clock:
-    """Monotonic seconds that pass only when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
-def emulator() -> Iterator[Emulator]:
+def emulator(clock: Clock) -> Iterator[Emulator]:
     """Two lines, none forwarded."""
     lines = [{"id": SALES, "phone_number": SALES_NUMBER}, {"id": SUPPORT, "phone_number": SUPPORT_NUMBER}]
-    with Emulator(lines) as running:
+    with Emulator(lines, clock=clock) as running:
         yield running
 
 
@@ -63,7 +54,7 @@ def clock() -> Clock:
 @pytest.fixture
 def account(client: LinqClient, clock: Clock) -> Account:
     """An account that has seen nothing yet."""
-    return Account(client, clock=clock)
+    return Account(client, clock=clock, sleep=clock.sleep)
 
 
 class Interrupting:
@@ -90,6 +81,11 @@ def methods(emulator: Emulator) -> list[str]:
 def forwarding(account: Account, identity: str = SALES) -> str:
     """Where the account says that the line forwards to."""
     return account.require(identity).forwarding_number
+
+
+def confirmed(account: Account, identity: str = SALES, *, to: str = "") -> PhoneNumber | None:
+    """The line, which the state records with this number."""
+    return account.confirmed(identity, lambda line: line is not None and line.forwarding_number == to)
 
 
 def at_once(count: int, call: Callable[[], object]) -> list[object]:
@@ -162,6 +158,156 @@ def test_a_write_does_not_hide_what_came_later(account: Account, emulator: Emula
     emulator.set_forwarding(SALES, ELSEWHERE)
     clock.now += 30
     assert forwarding(account) == ELSEWHERE
+
+
+@pytest.mark.parametrize(("written_at", "seen"), [(26.0, OFFICE), (25.0, "")], ids=["believed", "no-longer"])
+def test_an_own_write_is_believed_for_5_seconds(
+    account: Account, emulator: Emulator, clock: Clock, written_at: float, seen: str
+) -> None:
+    """Of a list that does not show our write it is believed after 5 s, and not before."""
+    line = account.require(SALES)
+    clock.now += written_at
+    account.set_forwarding_number(line, OFFICE)
+    clock.now += 30 - written_at
+    emulator.fail(Fault.list_lag(20))
+    assert forwarding(account) == seen
+    assert methods(emulator) == ["GET", "PUT", "GET"]
+
+
+# What contradicts the state
+
+
+def test_what_is_as_recorded_costs_one_list(account: Account, emulator: Emulator, clock: Clock) -> None:
+    """Where list and state agree, nothing is asked again and nobody waits."""
+    assert confirmed(account) == PhoneNumber(SALES, SALES_NUMBER, "", "iMessage")
+    assert methods(emulator) == ["GET"]
+    assert clock.now == 1000
+
+
+def test_a_surprise_is_asked_for_again_after_1_and_3_seconds(account: Account, emulator: Emulator) -> None:
+    """A line that was changed by hand is so in three lists, of which each is asked for in its time."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    line = confirmed(account)
+    assert line is not None
+    assert line.forwarding_number == ELSEWHERE
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004]
+
+
+def test_a_line_that_stays_away_is_gone(account: Account, emulator: Emulator) -> None:
+    """Three lists in four seconds lack the line."""
+    emulator.remove_number(SALES)
+    assert confirmed(account) is None
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004]
+
+
+@pytest.mark.parametrize("lacking", [1, 2])
+def test_a_line_that_comes_back_is_not_gone(account: Account, emulator: Emulator, lacking: int) -> None:
+    """One list, or two, that lack the line say nothing, and asking ends where it is back."""
+    emulator.fail(Fault.list_lacks(SALES), times=lacking)
+    assert confirmed(account) == PhoneNumber(SALES, SALES_NUMBER, "", "iMessage")
+    assert methods(emulator) == ["GET"] * (lacking + 1)
+
+
+def test_a_list_that_lags_is_waited_for(account: Account, emulator: Emulator) -> None:
+    """What another process wrote a moment ago is seen although the list lags three seconds behind."""
+    emulator.set_forwarding(SALES, OFFICE)
+    emulator.fail(Fault.list_lag(3), times=None)
+    line = confirmed(account, to=OFFICE)
+    assert line is not None
+    assert line.forwarding_number == OFFICE
+
+
+def test_a_thousand_surprises_cost_two_more_lists(client: LinqClient, emulator: Emulator, clock: Clock) -> None:
+    """All resources of the process share the lists that are asked for again, one after the other or side by side."""
+    for n in range(1000):
+        emulator.add_number(f"+1303555{n:04}", forwarding_number=ELSEWHERE)
+    ids = [line.id for line in emulator.phone_numbers]
+    account = Account(client, clock=clock, sleep=clock.sleep)
+    with ThreadPoolExecutor(16) as threads:
+        lines = list(threads.map(lambda line: confirmed(account, line, to=OFFICE), ids))
+    assert all(line is not None and line.forwarding_number in ("", ELSEWHERE) for line in lines)
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004]
+
+
+def test_a_surprise_in_a_later_list_is_asked_for_again(account: Account, emulator: Emulator) -> None:
+    """That one line was confirmed says nothing of another, which only the last list lacks."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    emulator.fail(Fault.list_lag(0), times=2)
+    emulator.fail(Fault.list_lacks(SUPPORT))
+    confirmed(account)
+    assert account.known(SUPPORT) is None
+    assert confirmed(account, SUPPORT) is not None
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004, 1005]
+
+
+def test_a_surprise_of_another_kind_is_a_new_one(account: Account, emulator: Emulator) -> None:
+    """After two lists that show a hand edit, a third that lacks the line does not mean that it is gone."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    emulator.fail(Fault.list_lag(0), times=2)
+    emulator.fail(Fault.list_lacks(SALES))
+    line = confirmed(account)
+    assert line is not None
+    assert line.forwarding_number == ELSEWHERE
+    assert [request.at for request in emulator.requests] == [1000, 1001, 1004, 1005, 1006, 1009]
+
+
+def test_lists_that_never_agree_decide_nothing(account: Account, emulator: Emulator) -> None:
+    """Where every other list lacks the line, and the others show another number, the answer is an error."""
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    for _ in range(10):
+        emulator.fail(Fault.list_lacks(SALES))
+        emulator.fail(Fault.list_lag(0))
+    with pytest.raises(RefusedError, match="contradict each other about this line, so nothing was decided"):
+        confirmed(account)
+    assert len(emulator.requests) <= 11
+
+
+def test_a_failure_while_asking_again_is_an_error(account: Account, emulator: Emulator) -> None:
+    """A list that cannot be had does not confirm what the last one said."""
+    emulator.fail(Fault.list_lacks(SALES))
+    emulator.fail(Fault.server_error(), times=None)
+    with pytest.raises(InternalServerError):
+        confirmed(account)
+
+
+def test_a_list_without_forwardings_is_malformed(account: Account, emulator: Emulator) -> None:
+    """A row without the field is not forwarded; a list in which no row has it is no answer."""
+    emulator.set_forwarding(SUPPORT, OFFICE)
+    emulator.fail(Fault.parse(f"list-omits-forwarding={SALES}"))
+    assert (forwarding(account, SALES), forwarding(account, SUPPORT)) == ("", OFFICE)
+    emulator.fail(Fault.parse("list-omits-forwarding"), times=None)
+    with pytest.raises(APIResponseValidationError):
+        confirmed(account, to=DESK)
+
+
+# Numbers that move
+
+
+def test_a_number_that_moved_is_the_new_line(account: Account, emulator: Emulator) -> None:
+    """The number finds the line with the new id, and the old id finds none."""
+    new = emulator.change_id(SALES).id
+    assert account.require(SALES_NUMBER) == PhoneNumber(new, SALES_NUMBER, "", "iMessage")
+    assert account.find(SALES) is None
+
+
+def test_a_number_that_belongs_to_two_lines(account: Account, emulator: Emulator) -> None:
+    """It is refused by number with both ids named, and found by either id."""
+    second = emulator.add_second_id(SALES).id
+    with pytest.raises(RefusedError) as refused:
+        account.find(SALES_NUMBER)
+    assert str(refused.value) == (
+        f"The number {SALES_NUMBER} belongs to 2 lines at Linq: {', '.join(sorted([SALES, second]))}."
+        " Declare the line by phone_number_id."
+    )
+    assert [account.require(each).id for each in (SALES, second)] == [SALES, second]
+    assert account.known(SALES_NUMBER) is None
+    assert SALES_NUMBER not in account.names(SALES)
+
+
+def test_a_row_that_is_listed_twice_is_one_line(account: Account, emulator: Emulator) -> None:
+    """A repeated row is no second line."""
+    emulator.fail(Fault.parse(f"list-repeats={SALES}"))
+    assert account.require(SALES_NUMBER).id == SALES
 
 
 def test_a_failed_write_changes_nothing_here(account: Account, emulator: Emulator) -> None:

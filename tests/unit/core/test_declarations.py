@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from linq_provider.core.declarations import Declarations
+from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.errors import RefusedError
+from linq_provider.provider.run_log import RunLog
 
 SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 OFFICE, DESK = "+12025559999", "+12025558888"
@@ -14,7 +18,7 @@ OFFICE, DESK = "+12025559999", "+12025558888"
 def test_a_line_is_declared_under_either_name() -> None:
     """Asking by both names finds a declaration by one of them; another line is not declared."""
     declarations = Declarations()
-    declarations.declare(SALES_NUMBER, OFFICE)
+    declarations.declare({SALES_NUMBER: OFFICE})
     assert declarations.declares(SALES, SALES_NUMBER)
     assert not declarations.declares(SALES)
     assert declarations.forwarding_of(SALES, SALES_NUMBER) == OFFICE
@@ -23,7 +27,7 @@ def test_a_line_is_declared_under_either_name() -> None:
 def test_an_unknown_number_is_declared_too() -> None:
     """A line whose number is not known yet is declared, and says nothing about where it forwards."""
     declarations = Declarations()
-    declarations.declare(SALES, None)
+    declarations.declare({SALES: None})
     assert declarations.declares(SALES)
     assert declarations.forwarding_of(SALES) is None
 
@@ -31,56 +35,73 @@ def test_an_unknown_number_is_declared_too() -> None:
 def test_not_forwarded_is_a_declaration() -> None:
     """A line declared as not forwarded is declared."""
     declarations = Declarations()
-    declarations.declare(SALES, "")
+    declarations.declare({SALES: ""})
     assert declarations.declares(SALES)
     assert declarations.forwarding_of(SALES) == ""
 
 
-def test_the_last_declaration_counts() -> None:
-    """Of two checks of one line the later one counts: a resource that is replaced is checked twice."""
+def test_one_line_with_two_numbers_is_refused() -> None:
+    """A resource that is replaced is checked twice with one number; two numbers are two resources."""
     declarations = Declarations()
-    declarations.declare(SALES, OFFICE)
-    declarations.declare(SALES, DESK)
-    assert declarations.forwarding_of(SALES) == DESK
-
-
-@pytest.mark.parametrize("names", [(SALES,), (SALES_NUMBER,), (SALES, SALES_NUMBER)])
-def test_a_second_holder_is_refused(names: tuple[str, ...]) -> None:
-    """A line that a resource holds, under either name, is refused to another."""
-    declarations = Declarations()
-    declarations.mark_unchanged(*names)
-    with pytest.raises(RefusedError) as refused, declarations.claim(SALES, SALES_NUMBER):
-        pass
+    declarations.declare({SALES: OFFICE})
+    declarations.declare({SALES: None})
+    declarations.declare({SALES: OFFICE})
+    with pytest.raises(RefusedError) as refused:
+        declarations.declare({SALES: DESK})
     assert str(refused.value) == (
         f"Line {SALES} is declared by another resource of this program too."
         " Remove one of the two; which one's number would win is not defined."
     )
 
 
+def test_a_replacement_of_an_unchanged_resource_takes_its_line() -> None:
+    """After an interrupted replacement the engine creates a resource anew that diff found unchanged."""
+    declarations = Declarations()
+    declarations.mark_unchanged(SALES, SALES_NUMBER)
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
+        pass
+
+
+def test_a_line_that_is_kept_under_another_name_is_refused() -> None:
+    """A resource has one name for its line, so a create by the other name is another resource's."""
+    declarations = Declarations()
+    declarations.declare({SALES_NUMBER: OFFICE}, kept=[SALES_NUMBER])
+    declarations.mark_unchanged(SALES, SALES_NUMBER)
+    with pytest.raises(RefusedError), declarations.claim(SALES, SALES_NUMBER, declared_as=SALES):
+        pass
+
+
 def test_a_line_that_is_being_written_is_refused() -> None:
     """Of two resources that take one line at the same time, the second is refused."""
     declarations = Declarations()
-    with declarations.claim(SALES, SALES_NUMBER), pytest.raises(RefusedError), declarations.claim(SALES):
+    with (
+        declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER),
+        pytest.raises(RefusedError),
+        declarations.claim(SALES, declared_as=SALES),
+    ):
         pass
 
 
 def test_a_write_that_failed_holds_nothing() -> None:
     """A create that failed does not count as an owner: it can be tried again; one that succeeded does."""
     declarations = Declarations()
-    with pytest.raises(ValueError, match="the write failed"), declarations.claim(SALES, SALES_NUMBER):
+    with (
+        pytest.raises(ValueError, match="the write failed"),
+        declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER),
+    ):
         raise ValueError("the write failed")
-    with declarations.claim(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
-    with pytest.raises(RefusedError), declarations.claim(SALES_NUMBER):
+    with pytest.raises(RefusedError), declarations.claim(SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
 
 
 def test_a_declaration_holds_nothing() -> None:
     """Declaring a line, or being about to change it, does not make a holder."""
     declarations = Declarations()
-    declarations.declare(SALES, OFFICE)
+    declarations.declare({SALES: OFFICE})
     declarations.change(SALES, OFFICE)
-    with declarations.claim(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
 
 
@@ -94,30 +115,91 @@ def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
     assert declarations.recorded(SALES) is None
 
 
-def test_who_comes_late_is_told_of_the_second_owner() -> None:
-    """A resource that does not change, on a line that another one took in this run, does not pass in silence."""
-    declarations = Declarations()
-    with declarations.claim(SALES, SALES_NUMBER), pytest.raises(RefusedError, match="declared by another resource"):
-        declarations.mark_unchanged(SALES_NUMBER)
-    with pytest.raises(RefusedError, match="declared by another resource"):
-        declarations.mark_unchanged(SALES)
-
-
 def test_a_released_line_can_be_taken_again() -> None:
     """What was taken by somebody who failed as a whole is free for the next attempt, and for nobody's silence."""
     declarations = Declarations()
-    with declarations.claim(SALES, SALES_NUMBER):
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
-    declarations.release(SALES, SALES_NUMBER)
-    with declarations.claim(SALES, SALES_NUMBER):
+    declarations.fail(SALES, SALES_NUMBER)
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
 
 
 def test_keeping_a_line_takes_the_state() -> None:
     """Only a resource that has the line in the state keeps it; who newly declares it does not."""
     declarations = Declarations()
-    declarations.declare(SALES, OFFICE)
+    declarations.declare({SALES: OFFICE})
     assert not declarations.keeps(SALES)
-    declarations.declare(SALES, OFFICE, keeps=True)
-    declarations.declare(SALES, OFFICE)
+    declarations.declare({SALES: OFFICE}, kept=[SALES])
+    declarations.declare({SALES: OFFICE})
     assert declarations.keeps(SALES)
+
+
+# Who has a line, and who gives it up
+
+
+def owner(*, fails: bool = False, **facts: bool) -> Owner | None:
+    """The owner of a line that is declared, kept or written in a run in which something fails, or nothing does."""
+    declarations = Declarations()
+    if facts.get("declared", True):
+        declarations.declare({SALES_NUMBER: OFFICE}, kept=[SALES_NUMBER] if facts.get("kept") else [])
+    if facts.get("written"):
+        with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
+            pass
+    if facts.get("replaced"):
+        declarations.change(SALES_NUMBER, DESK)
+    if fails:
+        declarations.fail(SALES_NUMBER if facts.get("itself") else "another")
+    return declarations.owner(SALES, SALES_NUMBER)
+
+
+def test_a_line_that_nobody_declares_has_no_owner() -> None:
+    """It may be cleared."""
+    assert owner(declared=False) is None
+
+
+@pytest.mark.parametrize("facts", [{}, {"kept": True}, {"written": True}, {"replaced": True}])
+def test_an_owner_has_its_line_or_will_have(facts: dict[str, bool]) -> None:
+    """Where nothing failed, who declares a line has it in the state, wrote it, or is about to."""
+    found = owner(**facts)
+    assert found is not None
+    assert (found.number, found.lost) == (OFFICE, False)
+    assert found.pending is ("written" not in facts)
+
+
+@pytest.mark.parametrize(
+    ("facts", "lost"),
+    [
+        ({"itself": True}, True),
+        ({"itself": True, "written": True}, True),  # one line of a fleet that failed as a whole
+        ({"itself": True, "kept": True}, False),  # the state has it as it was
+        ({}, True),  # it may never have been tried
+        ({"kept": True}, False),
+        ({"written": True}, False),
+        ({"replaced": True}, False),
+    ],
+)
+def test_an_owner_that_no_state_will_have_is_lost(facts: dict[str, bool], lost: bool) -> None:
+    """Who failed, or was skipped in a run that failed, is no owner to hand a line over to."""
+    found = owner(fails=True, **facts)
+    assert found is not None
+    assert (found.number, found.lost) == (OFFICE, lost)
+
+
+# All processes of a run
+
+
+def test_processes_of_a_run_share_what_they_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one process declares, writes or clears, another one knows; a claim of one is refused to the other."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first, second = (Declarations(RunLog("127.0.0.1:1")) for _ in range(2))
+    first.declare({SALES_NUMBER: OFFICE})
+    assert second.owner(SALES, SALES_NUMBER) == Owner(OFFICE, lost=False, pending=True)
+    with (
+        first.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER),
+        pytest.raises(RefusedError),
+        second.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER),
+    ):
+        pass
+    other_run = Declarations(RunLog("127.0.0.1:2"))
+    assert not other_run.declares(SALES_NUMBER)

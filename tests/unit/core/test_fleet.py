@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 import pytest
+from lifecycles import Clock
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -40,6 +41,7 @@ class World:
 
     emulator: Emulator
     client: LinqClient
+    clock: Clock
     said: list[str] = field(default_factory=list)
 
     @property
@@ -50,8 +52,15 @@ class World:
         """The phone numbers of some lines."""
         return [line.phone_number for line in self.lines[first : first + count]]
 
+    def forwarded(self, count: int) -> list[str]:
+        """The phone numbers of some lines, which forward to the office as an earlier run has left them."""
+        numbers = self.numbers(count)
+        for number in numbers:
+            self.set(number, OFFICE)
+        return numbers
+
     def process(self, *, live_check: bool = True) -> Process:
-        account, declarations = Account(self.client), Declarations()
+        account, declarations = Account(self.client, clock=self.clock, sleep=self.clock.sleep), Declarations()
         notify = self.said.append
         run = partial(run_concurrently, limit=4, notify=notify, retries=lambda: 0)
         return Process(
@@ -69,7 +78,7 @@ class World:
 
     def set(self, line: str, to: str) -> None:
         """Change a line by hand."""
-        self.emulator.set_forwarding(self.id(line), to)
+        self.emulator.set_forwarding(line, to)
 
     def id(self, number: str) -> str:
         return next(line.id for line in self.lines if line.phone_number == number)
@@ -82,9 +91,10 @@ class World:
 @pytest.fixture
 def world() -> Iterator[World]:
     """A hundred lines, none forwarded; no retries."""
-    with Emulator(numbers=100) as emulator:
+    clock = Clock()
+    with Emulator(numbers=100, clock=clock) as emulator:
         client = LinqClient(Settings(emulator.api_key, "test", base_url=emulator.url, timeout=10, max_retries=0))
-        yield World(emulator, client)
+        yield World(emulator, client, clock)
         client.close()
 
 
@@ -167,7 +177,7 @@ def test_without_a_live_check_nothing_is_asked(world: World) -> None:
 def test_a_refused_key_is_told_once(world: World) -> None:
     """One error for the account, not one for each of its lines."""
     wrong = LinqClient(Settings("wrong", "LINQ_API_V3_API_KEY", base_url=world.emulator.url, max_retries=0))
-    account, said = Account(wrong), world.said.append
+    account, said = Account(wrong, sleep=lambda _seconds: None), world.said.append
     run = partial(run_concurrently, limit=4, notify=said, retries=lambda: 0)
     fleet = FleetLifecycle(account, Declarations(), live_check=True, run=run, notify=said)
     (found,) = problems(fleet, everyone(world.numbers(100)))
@@ -207,7 +217,7 @@ def test_preview_tells_what_overwrite_takes_over(fleet: FleetLifecycle, world: W
     world.set(a, ELSEWHERE)
     world.set(b, OFFICE)
     assert problems(fleet, Fleet({a: OFFICE, b: OFFICE, c: OFFICE}, overwrite=True)) == []
-    assert world.said == [f"Because of overwrite, these are taken over: {a} (now {ELSEWHERE})."]
+    assert world.said == [f"Because of overwrite, these are replaced: {a} (now {ELSEWHERE})."]
 
 
 def test_overwrite_is_meant_for_the_lines_that_it_names(fleet: FleetLifecycle, world: World) -> None:
@@ -225,7 +235,8 @@ def test_loops_are_refused(fleet: FleetLifecycle, world: World) -> None:
     found = problems(fleet, Fleet({a: a, b: c, c: b}))
     assert [problem.partition(" Calls")[0] for problem in found] == [
         f"{a}: The line forwards to itself.",
-        f"{c}: The line forwards to another declared line that forwards back.",
+        f"{b}: The line forwards to another line that forwards back.",
+        f"{c}: The line forwards to another line that forwards back.",
     ]
 
 
@@ -321,7 +332,7 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
     world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
     replaced = [text for text in world.said if f"was forwarded to {ELSEWHERE}, which was replaced" in text]
     assert len(replaced) == 10
-    assert world.said[-1] == "So it was with 3 more lines."
+    assert world.said[-1] == "The same holds for 3 more lines."
 
 
 # Lines taken out of the map
@@ -329,33 +340,29 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
 
 def test_a_line_taken_out_is_cleared(world: World) -> None:
     """The line is cleared, once; the others are not written."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), everyone(lines[1:]))
     assert world.writes() == {lines[0]: ""}
 
 
 def test_a_line_taken_out_keeps_its_forwarding_with_keep(world: World) -> None:
     """`removed="keep"` writes nothing, and tells which lines were left."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), Fleet(dict.fromkeys(lines[1:], OFFICE), removed="keep"))
     assert world.writes() == {}
     assert world.said == [f'Left as they are (removed="keep"): {lines[0]}.']
 
 
 def test_a_line_taken_out_that_is_gone_or_clear_is_no_error(fleet: FleetLifecycle, world: World) -> None:
-    """Where there is nothing to clear nothing is written; a line that is gone is named."""
+    """What the state has forwarded is cleared, whatever the list says; a line that is gone is named."""
     lines = world.numbers(3)
     world.set(lines[2], OFFICE)
     world.emulator.remove_number(world.id(lines[0]))
     fleet.update(everyone(lines), everyone(lines[2:]))
-    assert world.writes() == {}
+    assert world.writes() == {lines[1]: ""}  # the list may lag, and the state has it forwarded
     assert world.said == [
-        f"This key sees them no more, so there was nothing to clear: {lines[0]}. If they still exist under another key,"
-        " they keep their forwarding."
+        f"This key does not see {lines[0]} any more, so there was nothing to clear. If it still exists under another"
+        " key, it keeps its forwarding."
     ]
 
 
@@ -376,16 +383,16 @@ def test_many_clears_need_leave(
     world: World, *, size: int, cleared: int, allow: float | None, refused: bool, how: str
 ) -> None:
     """More than 5 and more than 10 % of the lines are cleared only up to `allow_clearing`, at preview and in the run."""
-    lines = world.numbers(size)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(size)
     rest = dict.fromkeys(lines[cleared:], OFFICE)
     forwardings = rest | (dict.fromkeys(lines[:cleared], "") if how == "declared clear" else {})
     news = Fleet(forwardings, allow_clearing=allow)
     found = problems(world.process().fleet, news, everyone(lines))
     if refused:
         allowed = int(allow or max(5, size // 10))
-        assert found[0].startswith(f"This would clear {cleared} of {size} lines; without a word {allowed} may be.")
+        assert found[0].startswith(
+            f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without"
+        )
         with pytest.raises(RefusedError, match=f"set allow_clearing={cleared}"):
             world.process().fleet.update(everyone(lines), news)
         assert world.writes() == {}
@@ -403,9 +410,7 @@ def test_keep_clears_nothing_and_needs_no_leave(world: World) -> None:
 
 def test_another_name_for_a_line_is_not_counted_as_cleared(world: World) -> None:
     """All lines named by id instead of by number: nothing is cleared, nothing is written."""
-    lines = world.numbers(50)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(50)
     news = everyone([world.id(line) for line in lines])
     process = world.process()
     assert problems(process.fleet, news, everyone(lines)) == []
@@ -419,26 +424,21 @@ def test_another_name_for_a_line_is_not_counted_as_cleared(world: World) -> None
 
 def test_delete_clears_every_line(world: World) -> None:
     """Each forwarded line is cleared once, without a limit."""
-    lines = world.numbers(50)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(50)
     world.process().fleet.delete(everyone(lines))
     assert world.writes() == dict.fromkeys(lines, "")
 
 
 def test_delete_with_keep_writes_nothing(world: World) -> None:
     """A fleet that keeps removed lines keeps them all when it is deleted."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     world.process().fleet.delete(Fleet(dict.fromkeys(lines, OFFICE), removed="keep"))
     assert world.writes() == {}
 
 
 def test_a_delete_that_fails_in_part_names_the_lines(world: World) -> None:
     """The error says which lines still forward, and that the same command clears them."""
-    lines = world.numbers(10)
-    world.process().fleet.create(everyone(lines))
+    lines = world.forwarded(10)
     world.emulator.fail(Fault.parse("500"), times=2, method="PUT")
     with pytest.raises(FleetError, match=r"2 of 10 lines were not cleared") as failure:
         world.process().fleet.delete(everyone(lines))
@@ -456,15 +456,17 @@ def test_read_tells_what_is_live(world: World) -> None:
     world.set(a.phone_number, ELSEWHERE)
     olds = Fleet({a.phone_number: OFFICE, b.id: OFFICE}, (a.phone_number,), "keep", 7.0)
     live = world.process().fleet.read(olds)
-    assert live == Fleet({a.phone_number: ELSEWHERE, b.id: ""}, (a.phone_number,), "keep", 7.0)
-    assert [request.method for request in world.emulator.requests] == ["GET"]
+    applied = {a.phone_number: OFFICE, b.id: OFFICE}
+    assert live == Fleet({a.phone_number: ELSEWHERE, b.id: ""}, (a.phone_number,), "keep", 7.0, applied)
+    assert live.inputs == Fleet({a.phone_number: ELSEWHERE, b.id: ""}, (a.phone_number,), "keep", 7.0)
+    assert [request.method for request in world.emulator.requests] == ["GET"] * 3
 
 
 def test_a_line_that_is_gone_leaves_the_state_alone(world: World) -> None:
     """It is left out and named; the others stay."""
     a, b = world.numbers(2)
     world.emulator.remove_number(world.id(a))
-    assert world.process().fleet.read(everyone([a, b])) == everyone([b], "")
+    assert world.process().fleet.read(everyone([a, b])) == replace(everyone([b], ""), applied_numbers={b: OFFICE})
     assert world.said[0].startswith(f"No longer among the lines of this key, and taken out of the state: {a}.")
 
 
@@ -511,9 +513,7 @@ def test_a_fleet_that_stays_as_it_is_owns_its_lines(world: World) -> None:
 
 def test_a_line_that_moves_to_a_single_resource_is_not_cleared(world: World) -> None:
     """The single resource adopts it, and the fleet leaves it alone, also far more lines than may be cleared."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     process = world.process()
     for line in lines[:15]:
         assert process.single.check(Inputs(), one(line))[1] == []
@@ -538,9 +538,7 @@ def test_a_line_that_moves_from_a_single_resource_is_not_cleared(world: World) -
 
 def test_a_renamed_fleet_is_not_cleared(world: World) -> None:
     """A fleet under another name is created, which writes nothing, and the delete of the old one clears nothing."""
-    lines = world.numbers(20)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(20)
     process = world.process()
     assert problems(process.fleet, everyone(lines)) == []
     process.fleet.create(everyone(lines))
@@ -550,9 +548,7 @@ def test_a_renamed_fleet_is_not_cleared(world: World) -> None:
 
 def test_a_replaced_fleet_knows_what_was_recorded(world: World) -> None:
     """With `replace_on_changes` the new fleet may change the numbers of the old one."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     process = world.process()
     olds, news = everyone(lines), everyone(lines, DESK)
     assert problems(process.fleet, news, olds) == []
@@ -589,9 +585,7 @@ def test_check_diff_and_read_only_read(world: World) -> None:
 @pytest.mark.parametrize("kind", ["single", "fleet"])
 def test_a_line_cleared_before_its_other_owner_was_known_is_set_again(world: World, kind: str) -> None:
     """After a move that failed half-way two resources record one line: what one clears, the unchanged one sets again."""
-    lines = world.numbers(3)
-    world.process().fleet.create(everyone(lines))
-    world.emulator.clear_requests()
+    lines = world.forwarded(3)
     process = world.process()
     process.fleet.check(everyone(lines), everyone(lines[1:]))
     process.fleet.update(everyone(lines), everyone(lines[1:]))
@@ -613,11 +607,11 @@ def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
     """A create does not look at a line while another resource is clearing it."""
     (line,) = world.numbers(1)
     world.set(line, OFFICE)
-    declarations, account = Declarations(), Account(world.client)
+    declarations, account = Declarations(), Account(world.client, sleep=lambda _seconds: None)
     single = ForwardingLifecycle(account, declarations, live_check=True, notify=world.said.append)
     with ThreadPoolExecutor(1) as pool:
-        with declarations.try_clear(world.id(line), line) as free:
-            assert free
+        with declarations.try_clear(world.id(line), line) as owner:
+            assert owner is None
             creation = pool.submit(single.create, one(line))
             with pytest.raises(StillWaiting):
                 creation.result(0.1)
@@ -664,7 +658,7 @@ def test_what_no_state_has_is_named(world: World) -> None:
     failing(world, c)
     with pytest.raises(FleetError) as failure:
         process.fleet.update(everyone([a]), everyone([a, b, c]))
-    assert str(failure.value).endswith(f"mend these new lines by hand, which no state has: {b}.")
+    assert str(failure.value).endswith(f"check these new lines by hand, because no state has them: {b}.")
 
 
 def test_a_newcomer_does_not_write_over_a_fleet_that_changes(world: World) -> None:
@@ -691,7 +685,7 @@ def test_a_hand_edit_of_another_line_is_told_at_preview(world: World) -> None:
     world.said.clear()
     taking = replace(news, overwrite=True)
     assert problems(world.process().fleet, taking, replace(everyone([a, b]), overwrite=True)) == []
-    assert f"Because of overwrite, these are taken over: {b} (now {ELSEWHERE})." in world.said
+    assert f"Because of overwrite, these are replaced: {b} (now {ELSEWHERE})." in world.said
 
 
 def test_names_that_cannot_be_looked_up_are_no_clears(world: World) -> None:
@@ -715,3 +709,97 @@ def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:
     world.emulator.clear_faults()
     assert world.live(2) == ["", ""]
     assert any("is not there any more" in said for said in world.said)
+
+
+# A list that lags behind, or lacks a line once
+
+
+def test_a_fleet_destroyed_right_after_up_with_a_list_that_lags(world: World) -> None:
+    """Lines that the list still shows as they were before `up` are cleared."""
+    lines = world.numbers(3)
+    world.emulator.fail(Fault.list_lag(3), times=None)
+    world.process().fleet.create(everyone(lines))
+    assert world.live(3) == [OFFICE] * 3
+    world.process().fleet.delete(everyone(lines))
+    assert world.live(3) == [""] * 3
+
+
+def test_two_changes_of_a_fleet_in_a_row_with_a_list_that_lags(world: World) -> None:
+    """To another number and back, seconds apart: each is written, and neither is refused as changed by hand."""
+    lines = world.numbers(3)
+    world.emulator.fail(Fault.list_lag(3), times=None)
+    world.process().fleet.create(everyone(lines))
+    world.clock.now += 1
+    assert problems(world.process().fleet, everyone(lines, DESK), everyone(lines)) == []
+    world.process().fleet.update(everyone(lines), everyone(lines, DESK))
+    assert world.live(3) == [DESK] * 3
+    world.process().fleet.update(everyone(lines, DESK), everyone(lines))
+    assert world.live(3) == [OFFICE] * 3
+
+
+def test_a_fleet_keeps_a_line_that_one_list_lacks(world: World) -> None:
+    """Refresh, update and delete ask again for a line that is missing once."""
+    lines = world.forwarded(3)
+    for fleet_verb in (
+        lambda: world.process().fleet.read(everyone(lines)),
+        lambda: world.process().fleet.update(everyone(lines), everyone(lines, DESK)),
+        lambda: world.process().fleet.delete(everyone(lines, DESK)),
+    ):
+        world.emulator.fail(Fault.list_lacks(lines[1]))
+        fleet_verb()
+    assert world.said == []
+    assert world.live(3) == [""] * 3
+
+
+def test_a_hundred_surprises_of_a_fleet_cost_two_more_lists(world: World) -> None:
+    """All lines were changed by hand: one refresh shows it with three lists."""
+    lines = world.numbers(100)
+    read = world.process().fleet.read(everyone(lines))
+    assert set((read.forwardings or {}).values()) == {""}
+    assert [request.method for request in world.emulator.requests] == ["GET"] * 3
+
+
+def test_an_account_without_lines_can_be_destroyed_where_the_fleet_names_ids(world: World) -> None:
+    """The list is empty: the clear of each line is sent all the same, and 404 is done."""
+    lines = world.forwarded(2)
+    ids = [world.id(line) for line in lines]
+    world.emulator.fail(Fault.empty_list(), times=None)
+    world.emulator.remove_number(ids[1])
+    world.process().fleet.delete(everyone(ids))
+    assert world.live(1) == [""]
+    assert sorted(request.method for request in world.emulator.requests) == ["GET", "GET", "PUT", "PUT"]
+    assert [ids[1] in said for said in world.said] == [True]
+
+
+def test_an_empty_list_clears_no_fleet_that_names_numbers(world: World) -> None:
+    """Without an id nothing can be cleared, so the lines stay in the state, and the error says why."""
+    lines = world.forwarded(1)
+    world.emulator.fail(Fault.empty_list(), times=None)
+    with pytest.raises(FleetError, match="sees no lines at all"):
+        world.process().fleet.delete(everyone(lines))
+    assert world.writes() == {}
+
+
+def test_a_number_of_a_fleet_that_belongs_to_two_lines(world: World) -> None:
+    """It is refused with both ids named, and either id can be declared instead."""
+    (line,) = world.forwarded(1)
+    first, second = world.id(line), world.emulator.add_second_id(line).id
+    (problem,) = problems(world.process().fleet, everyone([line], DESK), everyone([line]))
+    assert f"belongs to 2 lines at Linq: {', '.join(sorted([first, second]))}" in problem
+    assert "Declare the line by phone_number_id." in problem
+    world.process().fleet.create(everyone([first, second]))
+    assert [world.emulator.forwarding(each) for each in (first, second)] == [OFFICE, OFFICE]
+
+
+def test_the_way_out_of_a_foreign_number_is_not_cut_off(world: World) -> None:
+    """Where a line that was taken out belongs to somebody else by now, the error ends with what helps; a refresh does not."""
+    lines = world.forwarded(3)
+    world.set(lines[0], ELSEWHERE)
+    with pytest.raises(FleetError) as refused:
+        world.process().fleet.update(everyone(lines), everyone(lines[1:]))
+    way_out = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear it."
+    assert str(refused.value).endswith(way_out)
+    with pytest.raises(FleetError) as refused:
+        world.process().fleet.delete(everyone(lines))
+    assert str(refused.value).endswith(way_out)
+    assert world.live(3) == [ELSEWHERE, "", ""]

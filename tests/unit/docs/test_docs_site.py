@@ -23,23 +23,27 @@ SITE: dict[str, Any] = yaml.safe_load((CHECKOUT / "mkdocs.yml").read_text())
 NO_MESSAGES = {
     "the last attempt returns or raises",  # cannot be reached
     "unexpected end of data",  # Python's, compared with
-    "Tunnel connection failed: 407",  # urllib3's, compared with
+    "Tunnel connection failed",  # urllib3's, compared with
+    "Tunnel connection failed: 407",  # the same
     "no stack named",  # Pulumi's, compared with
     "no Pulumi.yaml project file",  # the same
     "Asking Linq for the lines",  # while it works
     "Reading stack …",  # the same
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
     "the argument api_key",  # where a key came from, inside of the message of a 401
+    "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
 # doctor says itself what each of its findings means; the others write programs, rosters, help, summaries and names.
-NO_ERRORS = {"access.py", "machine.py", "doctor.py", "program_text.py", "roster_text.py", "countries.py"}
+NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py", "countries.py"}
 OUTPUT = {
     ("commands.py", "HELP"),
     ("drift.py", "HELP"),
-    ("drift.py", "_print"),
     ("check_rosters.py", "_print"),
-    ("exported.py", "summary"),
     ("destinations.py", "summary"),
+    ("output.py", "count_forwarded"),
+    *(("drift.py", name) for name in ("_print", "_summary", "_count")),
+    *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),
+    *(("exported.py", name) for name in ("summary", "_fleet", "_resources", "_entry")),
 }
 
 

@@ -1,4 +1,4 @@
-"""The page to watch, seen over HTTP: what it serves, what it changes, and whom it refuses."""
+"""The page of the emulator, seen over HTTP: what it serves, what it changes, and whom it refuses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Visitor:
             connection.close()
 
     def state(self, query: str = "") -> dict[str, Any]:
-        """What the script of the page is told."""
+        """What the script of the page reads."""
         status, _, body = self.call("GET", STATE + query)
         assert status == 200
         return dict(json.loads(body))
@@ -96,13 +96,13 @@ def test_page_loads_nothing_from_elsewhere(visitor: Visitor, path: str, content_
 
 
 def test_head_of_the_page_has_no_body(visitor: Visitor) -> None:
-    """HEAD tells the length of the page without sending it."""
+    """HEAD gives the length of the page without sending it."""
     status, headers, body = visitor.call("HEAD", "/")
     assert (status, body) == (200, b"")
     assert int(headers["content-length"]) > 1000
 
 
-def test_state_tells_lines_and_requests(visitor: Visitor) -> None:
+def test_state_holds_lines_and_requests(visitor: Visitor) -> None:
     """The state holds each line with its number, and each request with method, path, status and number."""
     assert visitor.api("PUT", f"{LIST}/{FIRST_ID}", {"forwarding_number": OFFICE}) == 200
     assert visitor.api() == 200
@@ -130,7 +130,7 @@ def test_state_tells_lines_and_requests(visitor: Visitor) -> None:
     assert (read["number"], read["method"], read["path"], read["status"]) == (2, "GET", LIST, 200)
 
 
-def test_a_clearing_is_told_from_a_body_that_says_nothing(visitor: Visitor) -> None:
+def test_a_clearing_differs_from_a_body_that_is_no_update(visitor: Visitor) -> None:
     """A PUT of null or "" shows as "", one whose body is no update as that body."""
     for value in (None, ""):
         visitor.api("PUT", f"{LIST}/{FIRST_ID}", {"forwarding_number": value})
@@ -176,7 +176,7 @@ def test_an_edit_by_hand_is_what_the_api_shows(visitor: Visitor) -> None:
         ("forwarding", {"line": FIRST_ID, "forwarding_number": "2025559999"}, 400, "write it as in +12025550123"),
         ("forwarding", {"line": FIRST_ID}, 400, "write it as in +12025550123"),
         ("forwarding", {"line": "+19995550000", "forwarding_number": ""}, 404, "reload the page"),
-        ("forwarding", [FIRST_ID], 400, "no JSON object"),
+        ("forwarding", [FIRST_ID], 400, "not a JSON object"),
         ("fault", {"fault": "flood"}, 400, "'flood' is no fault"),
         ("fault", {}, 400, "is no fault"),
         ("fault", {"fault": "500", "times": 0}, 400, "choose again"),
@@ -216,7 +216,7 @@ def test_a_fault_is_counted_down(visitor: Visitor) -> None:
 
 
 def test_random_faults_are_shown(visitor: Visitor) -> None:
-    """Faults that were set with a rate, as by `--fault-rate`, stand on the page too."""
+    """Faults that were set with a rate, as by `--fault-rate`, are on the page too."""
     visitor.emulator.fail_randomly(0.25, [Fault.server_error(), Fault.hang()])
     assert visitor.state()["faults"] == [{"name": "500, hang", "times": None, "method": None, "rate": 0.25}]
 
@@ -229,7 +229,7 @@ def test_every_fault_button_names_a_fault(visitor: Visitor) -> None:
     assert len(visitor.state()["faults"]) == len(names)
 
 
-def test_the_page_stands_beside_the_api() -> None:
+def test_the_page_is_apart_from_the_api() -> None:
     """Requests of the page are not among `requests`, get no fault, no delay, and use up no rate limit."""
     with Emulator(delay=60, rate_limit=1) as emulator:
         visitor = Visitor(emulator)
@@ -367,7 +367,7 @@ def test_a_body_that_is_nested_too_deeply_does_not_stop_the_page(visitor: Visito
     assert len(visitor.state()["requests"]) == 6
 
 
-def test_a_restart_of_the_program_is_told() -> None:
+def test_a_restart_of_the_program_shows() -> None:
     """Another emulator on the same port is another run; the same one, stopped and started, is not."""
     with Emulator() as emulator:
         visitor = Visitor(emulator)

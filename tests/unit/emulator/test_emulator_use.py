@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 
 from linq_provider.emulator import Emulator
-
-
-def talk(emulator: Emulator, request: bytes) -> bytes:
-    """Send bytes as they are; everything that comes back until the server closes."""
-    at = urlsplit(emulator.url)
-    with socket.create_connection((at.hostname, at.port), timeout=5) as connection:
-        connection.sendall(request)
-        return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def test_there_is_no_url_before_the_start() -> None:
@@ -50,17 +40,3 @@ def test_a_state_that_cannot_be_written_leaves_no_file_behind(tmp_path: Path) ->
     with pytest.raises(OSError, match=r"state\.json"):
         emulator.create_token()
     assert [file.name for file in tmp_path.iterdir()] == ["state.json"]
-
-
-@pytest.mark.parametrize("framing", ["Content-Length: ten", "Transfer-Encoding: chunked"])
-def test_a_body_of_unknown_length_ends_the_connection(framing: str) -> None:
-    """A body that cannot be read is refused as no update, and nothing after it is taken for a request."""
-    with Emulator() as emulator:
-        line = emulator.phone_numbers[0].id
-        put = (
-            f"PUT /api/partner/v3/phone_numbers/{line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {emulator.api_key}"
-        )
-        answer = talk(emulator, f"{put}\r\n{framing}\r\n\r\n0\r\n\r\n".encode())
-        assert answer.startswith(b"HTTP/1.1 400 ")
-        assert len(emulator.requests) == 1
-        assert emulator.forwarding(line) == ""

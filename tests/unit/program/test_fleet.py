@@ -13,7 +13,7 @@ import pytest
 from pulumi.dynamic import Config, ConfigureRequest
 from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
-from pulumi.runtime.mocks import MockResourceArgs
+from registered import Registered, run
 
 import linq_provider as linq
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
@@ -24,39 +24,6 @@ SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 SUPPORT, SUPPORT_NUMBER = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10", "+12025551235"
 OFFICE, DESK = "+12025559999", "+12025558888"
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
-
-
-class Registered(pulumi.runtime.Mocks):
-    """Stands in for the engine, and keeps what was registered."""
-
-    def __init__(self) -> None:
-        self.resources: dict[str, MockResourceArgs] = {}
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        self.resources[f"{args.typ} {args.name}"] = args
-        return f"{args.name}-id", args.inputs
-
-    def call(self, args: pulumi.runtime.MockCallArgs) -> tuple[dict[Any, Any], None]:
-        return {}, None
-
-    def inputs(self, name: str) -> dict[str, Any]:
-        """What a fleet declares, without the provider's pickle."""
-        args = self.resources[f"pulumi-python:dynamic/linq:PhoneNumberForwardings {name}"]
-        return {key: value for key, value in args.inputs.items() if key != "__provider"}
-
-
-@pytest.fixture
-def registered() -> Iterator[Registered]:
-    """A program run of its own, without configuration."""
-    mocks = Registered()
-    pulumi.runtime.set_mocks(mocks)
-    yield mocks
-    pulumi.runtime.set_all_config({}, [])
-
-
-def run(program: Callable[[], object]) -> None:
-    """Run a program as `pulumi.runtime.test` does."""
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call]
 
 
 # What is registered
@@ -83,6 +50,7 @@ def test_only_what_is_not_the_default_is_registered(registered: Registered) -> N
             "full", forwardings={"+12025551236": OFFICE}, overwrite=["+12025551236"], removed="keep", allow_clearing=7
         )
 
+    assert registered.resources["plain"].typ == "pulumi-python:dynamic/linq:PhoneNumberForwardings"
     assert registered.inputs("plain") == {"forwardings": {SALES: OFFICE, SUPPORT_NUMBER: ""}}
     assert registered.inputs("full") == {
         "forwardings": {"+12025551236": OFFICE},
@@ -168,7 +136,7 @@ def test_a_roster_file_becomes_a_fleet(registered: Registered, tmp_path: Path) -
         return component.forwardings.apply(seen.append)
 
     assert registered.inputs("lines") == {"forwardings": {SALES_NUMBER: OFFICE}, "removed": "keep"}
-    assert "linq:index:ForwardingRoster lines" in registered.resources
+    assert registered.components == {"lines": "linq:index:ForwardingRoster"}
     assert seen == [{SALES_NUMBER: OFFICE}]
 
 
@@ -245,9 +213,36 @@ def test_the_whole_life(emulator: Emulator) -> None:
     emulator.set_forwarding(SALES, OFFICE)
     provider = configured(emulator, timeout=62)
     read = provider.read("fleet", second | {"__provider": "a pickle"})
-    assert (read.id, read.outs, read.inputs) == ("fleet", {"forwardings": {SALES_NUMBER: OFFICE}}, read.outs)
-    provider.delete("fleet", second)
+    assert (read.id, read.inputs) == ("fleet", {"forwardings": {SALES_NUMBER: OFFICE}})
+    applied = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": {SALES_NUMBER: DESK}}
+    assert read.outs == read.inputs | {"applied_numbers": applied}
+    provider = configured(emulator, timeout=63)
+    provider.delete("fleet", read.inputs)
     assert emulator.forwarding(SALES) == ""
+
+
+def later(value: Any) -> Any:
+    """A coroutine of it."""
+
+    async def coroutine() -> Any:
+        return value
+
+    return coroutine()
+
+
+@pytest.mark.parametrize("key", [12025551234, None, 1.5], ids=str)
+@pytest.mark.parametrize("made", [lambda m: m, lambda m: pulumi.Output.from_input("").apply(lambda _: m), later])
+def test_a_key_that_is_no_text(registered: Registered, key: Any, made: Callable[[Any], Any]) -> None:
+    """It is refused in a sentence, wherever the map was made: Pulumi itself would end in a traceback."""
+    with pytest.raises(ProgramError, match=rf"forwardings has the key {key}, which is no text\. Put it in quotes"):
+        run(lambda: linq.PhoneNumberForwardings("fleet", forwardings=made({key: OFFICE})))
+
+
+@pytest.mark.parametrize("made", [lambda v: v, lambda v: pulumi.Output.from_input("").apply(lambda _: v), later])
+def test_a_map_in_place_of_a_number(registered: Registered, made: Callable[[Any], Any]) -> None:
+    """It is refused in a sentence, too, also where its keys are no text."""
+    with pytest.raises(ProgramError, match="forwardings has a map in place of a number"):
+        run(lambda: linq.PhoneNumberForwardings("fleet", forwardings={SALES: made({1: OFFICE})}))
 
 
 def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
@@ -257,7 +252,7 @@ def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
         return None
 
     async def whole() -> Any:
-        return {SALES.upper(): None, SUPPORT_NUMBER: OFFICE}
+        return {SALES.upper(): None, SUPPORT: OFFICE}
 
     def program() -> None:
         linq.PhoneNumberForwardings("numbers", forwardings={SALES_NUMBER: nothing(), SUPPORT_NUMBER: OFFICE})
@@ -265,7 +260,7 @@ def test_a_coroutine_is_an_input_too(registered: Registered) -> None:
 
     run(program)
     assert registered.inputs("numbers")["forwardings"] == {SALES_NUMBER: False, SUPPORT_NUMBER: OFFICE}
-    assert registered.inputs("map")["forwardings"] == {SALES: False, SUPPORT_NUMBER: OFFICE}
+    assert registered.inputs("map")["forwardings"] == {SALES: False, SUPPORT: OFFICE}
 
 
 @pytest.mark.parametrize(

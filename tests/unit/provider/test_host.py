@@ -31,14 +31,6 @@ def started(program: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def output(program: str) -> str:
-    """What the process prints that ends by itself, with exit code 0."""
-    with started(program) as process:
-        assert process.wait(timeout=30) == 0
-        assert process.stdout is not None
-        return process.stdout.read()
-
-
 def test_the_process_ends_with_the_engine() -> None:
     """When the engine is gone, which closes stdin, the process ends although its threads would go on."""
     with started('print("ready", flush=True)\nthreading.Event().wait(60)\n') as process:
@@ -49,29 +41,42 @@ def test_the_process_ends_with_the_engine() -> None:
         assert process.wait(timeout=10) == 0
 
 
-def test_the_process_ends_by_itself_too() -> None:
-    """Watching stdin does not disturb a normal end: exit code 0 and not a word, with stdin still open."""
-    assert output("") == ""
+@pytest.fixture(scope="module")
+def printed() -> list[str]:
+    """What a process prints that ends by itself: its watching threads, two errors, and what comes after them."""
+    program = """
+host.install_hooks()
+print([t.name for t in threading.enumerate()].count("linq-end-with-engine"))
+for error in (RefusedError("No.", next_step="Do this."), KeyError("x")):
+    print("---")
+    try:
+        raise error
+    except Exception:
+        print(main.traceback.format_exc())
+print("---")
+"""
+    with started(program) as process:
+        assert process.wait(timeout=30) == 0
+        assert process.stdout is not None
+        return process.stdout.read().split("---\n")
 
 
-def test_settling_in_twice_is_settling_in_once() -> None:
+def test_settling_in_twice_is_settling_in_once(printed: list[str]) -> None:
     """Several providers in one process start one watching thread."""
-    program = 'host.install_hooks()\nprint([t.name for t in threading.enumerate()].count("linq-end-with-engine"))\n'
-    assert output(program) == "1\n"
+    assert printed[0] == "1\n"
 
 
-@pytest.mark.parametrize(
-    ("error", "first_line", "traces"),
-    [
-        ('RefusedError("No.", next_step="Do this.")', "No. Do this.", 0),
-        ('KeyError("x")', "Traceback (most recent", 1),
-    ],
-)
-def test_our_errors_are_printed_as_sentences(error: str, first_line: str, traces: int) -> None:
+def test_our_errors_are_printed_as_sentences(printed: list[str]) -> None:
     """The host prints `traceback.format_exc()`: of our errors that is the text; others keep their trace."""
-    printed = output(f"try:\n    raise {error}\nexcept Exception:\n    print(main.traceback.format_exc())\n")
-    assert printed.startswith(first_line)
-    assert printed.count("Traceback") == traces
+    ours, other = printed[1:3]
+    assert ours == "No. Do this.\n"
+    assert other.startswith("Traceback (most recent call last):\n")
+    assert other.rstrip().endswith("KeyError: 'x'")
+
+
+def test_the_process_ends_by_itself_too(printed: list[str]) -> None:
+    """Watching stdin does not disturb a normal end: exit code 0 and not a word, with stdin still open."""
+    assert printed[3:] == [""]
 
 
 def test_no_other_process_is_touched() -> None:

@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import re
-import shutil
 import struct
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from bench import report as bench_report
 from bench import run as bench_run
 from bench.capacity import capacity
 from bench.claims import findings
-from bench.contestants import CONTESTANTS, Contestant, Entrant
+from bench.contestants import CONTESTANTS, Contestant
 from bench.measure import Counted, Server
 from bench.results import LABELS, VERBS, Results, Sample, interval, load, save
 from bench.small import small_figures
@@ -170,12 +169,12 @@ def test_a_command_is_measured(tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(
         "import time\n"
         "held = b'x' * 80_000_000\n"
-        "while time.process_time() < 0.5: pass\n"
+        "while time.process_time() < 0.2: pass\n"
         "raise SystemExit('error: out of lines')\n"
     )
     command = ["sh", "-c", f"{sys.executable} script.py; echo and so on; exit 3"]
     ran = bench_measure.run(command, folder=tmp_path, environment=dict(os.environ))
-    assert 0.5 < ran.seconds < 60
+    assert 0.2 < ran.seconds < 60
     assert ran.problem == "error: out of lines"
     if os.path.isdir("/proc/self"):
         assert 80 < ran.peaks["client"] < 200
@@ -216,42 +215,6 @@ def test_they_take_turns(tmp_path: Path, server: Server, monkeypatch: pytest.Mon
         (0, "up again", "threads"),
     ]
     assert order[10:12] == [(1, "up", "threads"), (1, "up", "script")]
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize(
-    ("name", "requests"),
-    [
-        ("noop", [(0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]),
-        ("single", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
-        ("fleet", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
-        ("naive", [(0, 3), (0, 0), (0, 1), (3, 0), (0, 3)]),
-        ("script", [(1, 3), (1, 0), (1, 1), (1, 0), (1, 3)]),
-        ("threads", [(1, 3), (1, 0), (1, 1), (1, 0), (1, 3)]),
-        ("terraform", [(0, 3), (0, 0), (0, 2), (0, 0), (0, 3)]),
-    ],
-)
-def test_every_contestant_forwards_the_lines(
-    tmp_path: Path, server: Server, name: str, requests: list[tuple[int, int]]
-) -> None:
-    """Each makes the requests that are to be expected of it, and leaves no line forwarded."""
-    if name == "terraform" and shutil.which("terraform") is None:
-        pytest.skip("no terraform on this machine")
-    assert CONTESTANTS[name].missing is None
-    entrant = Entrant(CONTESTANTS[name], tmp_path / name, server, lines=3, delay=0)
-    assert entrant.problem is None
-    seen, forwarded = [], {}
-    for verb in VERBS:
-        measured = entrant.measure(verb)
-        assert measured.run.problem is None
-        seen.append((measured.counted.gets, measured.counted.puts))
-        _, listed = ask(server.url, "GET", "phone_numbers", token=f"{name}-3-0")
-        forwarded[verb] = [row["forwarding_number"] for row in json.loads(listed)["phone_numbers"]]
-    assert seen == requests
-    if name != "noop":
-        assert forwarded["up"] == ["+12025559999", "+12025559999", "+12025559999"]
-        assert forwarded["change"] == ["+12025558888", "+12025559999", "+12025559999"]
-    assert forwarded["destroy"] == [None, None, None]
 
 
 def test_a_signal_that_was_ignored_is_heard_again() -> None:

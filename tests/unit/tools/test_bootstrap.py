@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import go_tools
@@ -18,6 +18,7 @@ import pytest
 import steps
 from go_programs import PROGRAMS, GoProgram
 from packaging.requirements import Requirement
+from waiting import wait_until
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -36,18 +37,27 @@ mkdir -p "$home" && touch "$home/written"
 echo v{VERSION}
 """
 
-# Stands in for Go: `install` takes a while, counts itself, and leaves the programs of either module.
+# Stands in for Go: `install` counts itself, goes on while the file $GO_WAITS is there, and leaves the programs of
+# either module.
 GO = """#!/bin/sh
 case "$1" in
 env) echo go1.99.0 ;;
 install)
   echo . >> "$GO_RUNS"
   mkdir -p "$GOBIN"
-  sleep "${GO_SECONDS:-0}"
+  while [ -e "$GO_WAITS" ]; do sleep 0.02; done
   [ -z "$GO_FAILS" ] || { echo "first line"; echo "undefined: everything"; exit 1; }
   for name in pulumi pulumi-language-python server actionlint; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
 list) echo "$GO_SDK" ;;
 esac
+"""
+
+# Stands in for Python where an environment would be made, which takes seconds: its pip finds nothing.
+PYTHON = f"""#!/bin/sh
+[ "$1 $2" = "-m venv" ] || exec "{sys.executable}" "$@"
+mkdir -p "$3/bin"
+printf '#!/bin/sh\\necho "ERROR: No matching distribution" >&2; exit 1\\n' > "$3/bin/python"
+chmod +x "$3/bin/python"
 """
 
 
@@ -67,11 +77,12 @@ class Machine:
         self.home = root / "home"
         self.cache = root / "cache"
         self.go_runs = root / "go-runs"
+        self.go_waits = root / "go-waits"
         sdk = root / "sdk"
         basics = root / "basics"
         for folder in (self.path, self.home, basics):
             folder.mkdir()
-        for program in ("cp", "mkdir", "sleep", "touch"):
+        for program in ("chmod", "cp", "mkdir", "sleep", "touch"):
             (basics / program).symlink_to(shutil.which(program) or program)
         for script in pulumi_cli.SCRIPTS:
             executable(sdk / script, "#!/bin/sh\n")
@@ -79,12 +90,14 @@ class Machine:
             "PATH": f"{self.path}:{basics}",
             "HOME": str(self.home),
             "GO_RUNS": str(self.go_runs),
+            "GO_WAITS": str(self.go_waits),
             "GO_SDK": str(sdk),
             "FAKE_PULUMI": str(executable(root / "fake-pulumi", PULUMI)),
             # The download must not reach anything: port 9 of this machine refuses at once.
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "PIP_NO_INDEX": "1",
         }
+        self.python = executable(root / "python" / "python3", PYTHON)
 
     def install(self, *programs: str, text: str = PULUMI, folder: Path | None = None) -> Path:
         """Put programs on PATH."""
@@ -95,7 +108,8 @@ class Machine:
     def start(self, *arguments: str, script: Path = SCRIPT, **environment: str) -> subprocess.Popen[str]:
         """Begin a run of the script."""
         return subprocess.Popen(
-            [sys.executable, str(script), "--cache", str(self.cache), *arguments],
+            [str(self.python), str(script), "--cache", str(self.cache), *arguments],
+            executable=sys.executable,  # which takes itself for the stand-in
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -123,9 +137,11 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """Give an empty machine."""
-    return Machine(tmp_path)
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """Give an empty machine, on which no build goes on after the test."""
+    machine = Machine(tmp_path)
+    yield machine
+    machine.go_waits.unlink(missing_ok=True)
 
 
 def test_a_whole_cli_on_path_is_used(machine: Machine) -> None:
@@ -194,12 +210,16 @@ def test_a_half_finished_earlier_run_is_harmless(machine: Machine) -> None:
 def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
     """The second run says that it waits, and takes what the first has built."""
     machine.install("go", text=GO)
-    first = machine.start("--only", "go", GO_SECONDS="1")
+    machine.go_waits.touch()
+    first = machine.start("--only", "go")
     wait_until(machine.go_runs.exists)
-    second = machine.run("--only", "go")
-    assert second[:2] == (0, f"{machine.made}\n")
-    assert "another run is at work in" in second[2]
-    assert first.communicate(timeout=60)[0] == f"{machine.made}\n"
+    second = machine.start("--only", "go")
+    assert second.stderr is not None
+    assert "another run is at work in" in second.stderr.readline()
+    machine.go_waits.unlink()
+    for run in (first, second):
+        assert run.communicate(timeout=60)[0] == f"{machine.made}\n"
+        assert run.returncode == 0
     assert machine.go_runs.read_text().count(".") == 2
 
 
@@ -207,7 +227,8 @@ def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
 def test_a_stopped_run_leaves_nothing_behind(machine: Machine, number: signal.Signals) -> None:
     """A run that is told to stop in the middle of a build ends the build and removes what it had begun."""
     machine.install("go", text=GO)
-    process = machine.start("--only", "go", GO_SECONDS="30")
+    machine.go_waits.touch()
+    process = machine.start("--only", "go")
     wait_until(machine.go_runs.exists)
     process.send_signal(number)
     process.communicate(timeout=20)  # would time out if the build still held the pipes
@@ -340,11 +361,3 @@ def test_every_dependency_is_pinned() -> None:
 def canonical(name: str) -> str:
     """Spell a package's name as the index does."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    """Wait for another process, at most 20 s."""
-    ending = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < ending
-        time.sleep(0.01)

@@ -1,0 +1,120 @@
+"""The log that all processes of one run share: the program's, and those of its providers.
+
+The engine starts a process for each provider of a stack, so the one that is asked to delete a line may have seen no
+declaration at all. All of them are given the engine's address, which names the file of their run. The file holds phone
+numbers: it is private to the user, and worth nothing once the processes of its run are gone.
+"""
+
+import fcntl
+import json
+import os
+import re
+import stat
+import tempfile
+import threading
+import weakref
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from linq_provider.errors import ConfigurationError
+
+
+class RunLog:
+    """The events of one run.
+
+    A process holds a shared lock on the file for as long as it lives. A file that can be locked exclusively is left
+    from an earlier run, and is begun anew.
+
+    Raises:
+        ConfigurationError: the folder of these files cannot be used, or is not private to this user.
+    """
+
+    def __init__(self, engine_address: str) -> None:
+        try:
+            self._file = _joined(_folder() / re.sub(r"[^\w.-]", "_", engine_address))
+        except OSError as error:
+            raise ConfigurationError(
+                f"A run cannot keep its notes in {tempfile.gettempdir()}: {error.strerror}.",
+                next_step="Set TMPDIR to a folder that this user can write.",
+            ) from None
+        self._close = weakref.finalize(self, os.close, self._file)  # a service may run many programs
+        self._lock = threading.Lock()
+        self._offset = 0
+        self._rest = b""
+
+    def append(self, event: Sequence[Any]) -> None:
+        """Add an event, unless the log is closed; `O_APPEND` keeps the events of several processes in one order."""
+        data = json.dumps(event).encode() + b"\n"
+        with self._lock:
+            while data and self._close.alive:
+                data = data[os.write(self._file, data) :]
+
+    def read(self) -> Sequence[Sequence[Any]]:
+        """The events since the last read, one's own among them."""
+        size = os.fstat(self._file).st_size
+        if size == self._offset:
+            return ()
+        data = self._rest + os.pread(self._file, size - self._offset, self._offset)
+        self._offset = size
+        *lines, self._rest = data.split(b"\n")
+        return [json.loads(line) for line in lines]
+
+    def close(self) -> None:
+        """Leave the run."""
+        with self._lock:
+            self._close()
+
+
+def _joined(path: Path) -> int:
+    """The open file of a run, under a shared lock."""
+    while True:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        if _is_left_over(file):
+            os.ftruncate(file, 0)
+        fcntl.flock(file, fcntl.LOCK_SH)
+        with suppress(OSError):
+            if os.path.samestat(os.fstat(file), path.stat()):  # not swept away meanwhile
+                return file
+        os.close(file)
+
+
+def _is_left_over(file: int) -> bool:
+    """Whether no living process holds the file; it is locked exclusively then."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _folder() -> Path:
+    """The private folder of this user's runs, without the files of runs that are over.
+
+    Raises:
+        ConfigurationError: somebody else has a hand in it.
+    """
+    folder = Path(tempfile.gettempdir()) / f"linq-provider-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise ConfigurationError(
+            f"{folder} is not a private folder of this user, so a run cannot keep its notes there.",
+            next_step="Remove it, or set TMPDIR to a folder of your own.",
+        )
+    for path in folder.iterdir():
+        _sweep(path)
+    return folder
+
+
+def _sweep(path: Path) -> None:
+    with suppress(OSError):
+        file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            # Another process may have removed it meanwhile, and a new run may have begun under its name.
+            if _is_left_over(file) and os.path.samestat(os.fstat(file), path.stat()):
+                path.unlink()
+        finally:
+            os.close(file)

@@ -1,0 +1,168 @@
+"""One HTTP exchange ends at its deadline, whatever the server does."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from raw_server import (
+    KEY,
+    RawServer,
+    answering,
+    client_to,
+    get,
+    http,
+    put,
+    read_request,
+    sending,
+    silent,
+    transport_to,
+)
+
+from linq_provider.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, Transport
+from linq_provider.errors import APIConnectionTimeoutError
+
+
+@pytest.mark.parametrize(
+    "serve",
+    [
+        sending(b"", *[bytes([b]) for b in http()], pause=0.02, times=100),
+        sending(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x", pause=0.02, times=5000),
+        sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.02, times=5000),
+        sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90),
+        sending(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.02, times=5000),
+        silent,
+    ],
+    ids=["all-drips", "body-drips", "chunks-drip", "headers-drip", "continues", "hangs"],
+)
+def test_row_11_an_answer_that_never_ends_ends_at_the_deadline(
+    serve: Callable[[RawServer, Any], None],
+) -> None:
+    """Byte by byte, chunk by chunk, header by header or not at all: the thread is free again in time."""
+    with RawServer(serve) as server:
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(transport_to(server), seconds=0.1)
+        assert 0.08 < time.monotonic() - started < 1.2
+
+
+def test_row_11_a_server_that_never_accepts_ends_at_the_deadline() -> None:
+    """The connection stands, in the backlog, and nobody reads from it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
+        transport = Transport(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", api_key=KEY)
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            put(transport, seconds=0.1)
+        assert time.monotonic() - started < 1.2
+
+
+def test_row_11_a_tls_handshake_that_hangs_ends_at_the_deadline() -> None:
+    """Also before there is an encrypted connection."""
+    with RawServer(silent) as server:
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(transport_to(server, scheme="https"), seconds=0.1)
+        assert time.monotonic() - started < 1.2
+
+
+def test_row_11_the_deadline_holds_on_a_connection_that_was_used_before() -> None:
+    """Keep-alive: the second answer drips, and ends in time too."""
+
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(http())
+        sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)(server, connection)
+
+    with RawServer(serve) as server:
+        transport = transport_to(server)
+        assert get(transport).status_code == 200
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(transport, seconds=0.1)
+        assert time.monotonic() - started < 1.2
+        assert server.connections == 1
+
+
+def test_row_11_the_deadline_holds_while_a_proxy_drips(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that answers CONNECT header by header: there is no tunnel yet, and the call ends in time."""
+    with RawServer(sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(Transport(base_url="https://api.linq.example", api_key=KEY), seconds=0.1)
+        assert time.monotonic() - started < 1.2
+
+
+def test_row_11_silence_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No byte within the read timeout, with time left: the next attempt succeeds."""
+    monkeypatch.setattr("linq_provider.api.transport.READ_TIMEOUT", 0.3)
+    hang_once = iter([True])
+
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        (silent if next(hang_once, False) else answering(http()))(server, connection)
+
+    with RawServer(serve) as server:
+        assert client_to(f"http://127.0.0.1:{server.port}").list_phone_numbers() == []
+        assert server.connections >= 2
+
+
+@pytest.mark.parametrize("sent", [b"", http(b"x" * 100)[:-50]], ids=["no byte", "half a body"])
+def test_row_11_silence_is_told_as_a_timeout(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    """Before the first byte or in the middle of the body, long before the deadline."""
+    monkeypatch.setattr("linq_provider.api.transport.READ_TIMEOUT", 0.2)
+
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        read_request(connection)
+        connection.sendall(sent)
+        silent(server, connection)
+
+    with RawServer(serve) as server, pytest.raises(APIConnectionTimeoutError, match="no complete answer in time"):
+        get(transport_to(server), seconds=20.0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="fills a queue of connections as Linux keeps it")
+def test_row_11_a_connection_that_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connecting has a short limit of its own, long before the deadline, and is told as a timeout."""
+    monkeypatch.setattr("linq_provider.api.transport.CONNECT_TIMEOUT", 0.2)
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(Transport(base_url=f"http://127.0.0.1:{full.getsockname()[1]}", api_key=KEY), seconds=20.0)
+        assert time.monotonic() - started < 5
+
+
+def test_row_11_after_the_deadline_the_same_thread_can_go_on() -> None:
+    """The connection that was ended is not used again."""
+    hang_once = iter([True])
+
+    def serve(server: RawServer, connection: socket.socket) -> None:
+        (silent if next(hang_once, False) else answering(http()))(server, connection)
+
+    with RawServer(serve) as server:
+        transport = transport_to(server)
+        with pytest.raises(APIConnectionTimeoutError):
+            get(transport, seconds=0.1)
+        assert get(transport).status_code == 200
+
+
+def test_a_timeout_says_what_to_do() -> None:
+    """Which call, and which setting gives it more time."""
+    with RawServer(silent) as server, pytest.raises(APIConnectionTimeoutError) as caught:
+        get(transport_to(server), seconds=0.05)
+    assert str(caught.value).startswith("GET /v3/phone_numbers: no complete answer in time. ")
+    assert "linq:timeout" in caught.value.next_step
+
+
+def test_the_timeouts_are_those_of_the_policy() -> None:
+    """docs/reliability.md promises 5 s to connect and 30 s without a byte."""
+    assert (CONNECT_TIMEOUT, READ_TIMEOUT) == (5.0, 30.0)

@@ -1,0 +1,117 @@
+"""The log that the processes of one run share: private, in one order, and begun anew for each run."""
+
+from __future__ import annotations
+
+import gc
+import os
+import stat
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from linq_provider.errors import ConfigurationError
+from linq_provider.provider.run_log import RunLog
+
+ADDRESS = "127.0.0.1:1234"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the files of the runs are."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path / f"linq-provider-{os.getuid()}"
+
+
+def test_each_reads_the_events_of_all_in_one_order() -> None:
+    """One's own events are among them, and none is read twice."""
+    first, second = RunLog(ADDRESS), RunLog(ADDRESS)
+    first.append(["a", ["+1"]])
+    second.append(["b", ["+2"], None])
+    assert first.read() == second.read() == [["a", ["+1"]], ["b", ["+2"], None]]
+    assert list(first.read()) == []
+
+
+def test_processes_that_write_at_the_same_time_break_no_event(folder: Path) -> None:
+    """A thousand events of four processes come whole."""
+    log = RunLog(ADDRESS)
+    program = (
+        "import sys, tempfile\n"
+        f"tempfile.tempdir = {str(folder.parent)!r}\n"
+        "from linq_provider.provider.run_log import RunLog\n"
+        f"log = RunLog({ADDRESS!r})\n"
+        "for n in range(250): log.append([sys.argv[1], ['x' * 500], n])\n"
+    )
+    writers = [subprocess.Popen([sys.executable, "-c", program, name]) for name in "abcd"]
+    assert [writer.wait(60) for writer in writers] == [0] * 4
+    events = log.read()
+    assert [[event[2] for event in events if event[0] == name] for name in "abcd"] == [list(range(250))] * 4
+
+
+def test_the_file_is_private(folder: Path) -> None:
+    """It holds phone numbers."""
+    log = RunLog(ADDRESS)
+    log.append(["a"])
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600]
+
+
+def test_a_file_of_a_run_that_is_over_is_begun_anew() -> None:
+    """A port that is used again brings no declarations of an earlier run along."""
+    old = RunLog(ADDRESS)
+    old.append(["a"])
+    old.close()
+    assert list(RunLog(ADDRESS).read()) == []
+
+
+def test_a_log_that_was_left_takes_no_more_events() -> None:
+    """Its file number may belong to another file by then."""
+    mine, other = RunLog(ADDRESS), RunLog(ADDRESS)
+    mine.close()
+    mine.append(["a"])
+    assert list(other.read()) == []
+
+
+def test_files_of_runs_that_are_over_are_removed(folder: Path) -> None:
+    """Whoever joins a run sweeps, and leaves the runs that go on."""
+    over, going_on = RunLog("127.0.0.1:1"), RunLog("127.0.0.1:2")
+    over.close()
+    RunLog("127.0.0.1:3")
+    assert sorted(file.name for file in folder.iterdir()) == ["127.0.0.1_2", "127.0.0.1_3"]
+    going_on.append(["a"])
+    assert going_on.read() == [["a"]]
+
+
+@pytest.mark.parametrize("kind", ["readable by others", "a link", "a file"])
+def test_a_folder_that_is_not_ours_alone_is_refused(folder: Path, kind: str, tmp_path: Path) -> None:
+    """Somebody else on the machine cannot prepare it."""
+    if kind == "readable by others":
+        folder.mkdir(mode=0o755)
+    elif kind == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.touch()
+    with pytest.raises(ConfigurationError, match=r"not a private folder of this user.*set TMPDIR"):
+        RunLog(ADDRESS)
+
+
+def test_a_file_that_is_a_link_is_not_followed(folder: Path, tmp_path: Path) -> None:
+    """Nothing outside of the folder is emptied."""
+    folder.mkdir(mode=0o700)
+    (tmp_path / "precious").write_text("kept")
+    (folder / "127.0.0.1_1234").symlink_to(tmp_path / "precious")
+    with pytest.raises(ConfigurationError, match=r"[sS]et TMPDIR"):
+        RunLog(ADDRESS)
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_run_that_nobody_holds_any_more_is_closed() -> None:
+    """A service that runs many programs does not run out of files."""
+    before = len(os.listdir("/dev/fd"))
+    for n in range(10):
+        RunLog(f"127.0.0.1:{n}").append(["a"])
+    gc.collect()
+    assert len(os.listdir("/dev/fd")) == before
