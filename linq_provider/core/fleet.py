@@ -13,10 +13,11 @@ from functools import partial
 
 from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
+from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
-from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate, validate_fleet, validate_lines
+from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate_fleet, validate_lines
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
@@ -38,9 +39,11 @@ class FleetLifecycle:
         run: Callable[[Mapping[str, Callable[[], object]]], dict[str, LinqError]],
         on_conflict: str = "",
         notify: Callable[[str], None],
+        destinations: DestinationGuard | None = None,
     ) -> None:
         self._account = account
         self._declarations = declarations
+        self._destinations = destinations
         self._live_check = live_check
         self._on_conflict = on_conflict
         self._run = run
@@ -154,11 +157,11 @@ class FleetLifecycle:
         problems = []
         for line in news.lines:
             declaration = news.declaration(line)
-            found = validate(declaration)
+            before = self._declaration_before(olds, line)
+            found = single.problems(before, declaration)
             try:
                 self._refuse_named_twice(line, news)
                 if not found and not self._is_named_twice(line, news):
-                    before = self._declaration_before(olds, line)
                     single.compare_with_account(before, declaration, changed=changed)
             except LinqError as error:
                 found = [str(error)]
@@ -272,6 +275,7 @@ class FleetLifecycle:
             live_check=self._live_check,
             on_conflict=self._on_conflict,
             notify=notify,
+            destinations=self._destinations,
         )
 
     @contextmanager

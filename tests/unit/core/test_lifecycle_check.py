@@ -53,20 +53,20 @@ from linq_provider.errors import (
         (declared(None), 'forwarding_number is missing; write "" for not forwarded'),
         (
             declared("", line="+1 (202) 555-1234"),
-            "phone_number is not in E.164 format: remove the spaces, dashes, dots, brackets and any 'tel:'",
+            "phone_number is not in E.164 format: remove the spaces, dashes and brackets",
         ),
-        (declared("", line="+12025551234\n"), "phone_number is not in E.164 format: remove the spaces"),
+        (declared("", line="+12025551234\n"), "phone_number is not in E.164 format: remove the line breaks"),
         (
             declared("+1 202-555-9999"),
-            "forwarding_number is not in E.164 format: remove the spaces, dashes, dots, brackets and any",
+            "forwarding_number is not in E.164 format: remove the spaces and dashes",
         ),
         (
             declared("12025559999"),
-            "forwarding_number is not in E.164 format: put '+' before the country code",
+            "forwarding_number is not in E.164 format: if it is a number of the US or Canada, put + in front",
         ),
-        (declared("office"), "forwarding_number is not in E.164 format: '+', country code and number"),
-        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: '+', country code and number"),
-        (declared(" "), "forwarding_number is not in E.164 format: '+', country code and number"),
+        (declared("office"), "forwarding_number is not in E.164 format: write digits in place of the letters"),
+        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it anew: its digits"),
+        (declared(" "), "forwarding_number is not in E.164 format: it is blank: write '+', country code and number"),
     ],
 )
 def test_check_refuses_what_can_never_work(
@@ -118,7 +118,7 @@ def test_check_names_everything_that_is_wrong(lifecycle: ForwardingLifecycle) ->
     assert problems(lifecycle, Inputs("x", "y")) == [
         "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
         "phone_number_id is not a UUID: see `linq-provider numbers`",
-        "phone_number is not in E.164 format: '+', country code and number, 2 to 15 digits in all, like +12025551234",
+        "phone_number is not in E.164 format: write digits in place of the letters",
         'forwarding_number is missing; write "" for not forwarded',
     ]
 
