@@ -65,6 +65,16 @@ class FleetLifecycle:
             self._declarations.fail(*news.lines)
         return news, problems
 
+    def declare(self, news: Fleet) -> list[str]:
+        """As far as `check` needs neither account nor state: remember what is declared; everything wrong with it."""
+        problems = [*validate_fleet(news), *validate_lines(news)]
+        if not problems:
+            try:
+                self._declarations.declare(_numbers(news))
+            except LinqError as error:
+                problems = [str(error)]
+        return problems
+
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
         cleared = self._declarations.cleared(*news.lines)
@@ -142,8 +152,7 @@ class FleetLifecycle:
         Raises:
             LinqError: the account's lines could not be had, or another resource declares one of them.
         """
-        numbers = {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
-        self._declarations.declare(numbers, kept=olds.lines.keys())
+        self._declarations.declare(_numbers(news), kept=olds.lines.keys())
         if not olds.lines:
             self._declarations.new_fleet(int(news.allow_clearing or 0) if isinstance(news.allow_clearing, float) else 0)
         # An update settles every line, so one that changed by hand meanwhile counts, too.
@@ -178,7 +187,7 @@ class FleetLifecycle:
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
         with self._failing(olds, news):
             if errors := self._reconcile(olds, news):
-                raise _incomplete(olds, news, errors)
+                raise self._incomplete(olds, news, errors)
         return news
 
     def _reconcile(self, olds: Fleet, news: Fleet) -> dict[str, LinqError]:
@@ -268,6 +277,23 @@ class FleetLifecycle:
         if taken:
             self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
 
+    def _incomplete(self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
+        """The error of a fleet of which some lines failed."""
+        replaced = {line: self._declarations.recorded(*self._account.names(line)) for line in errors}
+        before = {
+            line: str(number)
+            for line, number in ({line: n for line, n in replaced.items() if n is not None} | dict(olds.lines)).items()
+            if any(name in errors for name in self._account.names(line))
+        }
+        after = {line: str(number) for line, number in news.lines.items() if line not in errors}
+        lines = len(olds.lines.keys() | news.lines.keys())
+        return FleetError(
+            f"{len(errors):,} of {lines:,} lines are not as declared",
+            errors,
+            forwardings=before | after,
+            next_step=_conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
+        )
+
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(
             self._account,
@@ -288,16 +314,9 @@ class FleetLifecycle:
             raise
 
 
-def _incomplete(olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
-    """The error of a fleet of which some lines failed."""
-    next_step = _conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
-    added = [line for line in news.lines.keys() - errors.keys() if line not in olds.lines]
-    if added and olds.lines:
-        next_step += (
-            f" If you go back instead, check these new lines by hand, because no state has them: {_listed(added)}."
-        )
-    lines = len(olds.lines.keys() | news.lines.keys())
-    return FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
+def _numbers(news: Fleet) -> dict[str, str | None]:
+    """The number declared for each line; None where it is not known yet."""
+    return {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
 
 
 def _conflict(errors: Mapping[str, LinqError]) -> str:
