@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "linq-provider" / "matrix"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 # The lowest that pyproject.toml allows; see there for the reasons.
-OLDEST = ("pulumi==3.216.0", "requests==2.32.2", "urllib3==1.26.5", "tenacity==9.0.0", "click==8.1.0", "rich==13.0.0")
+OLDEST = ("pulumi==3.216.0", "requests==2.32.2", "urllib3==2.8.0", "tenacity==9.0.0", "click==8.1.0", "rich==13.0.0")
 NEWEST = ("pulumi", "requests", "urllib3", "tenacity", "click", "rich")
 TESTS = ("hypothesis", "linq-python", "packaging", "pytest", "pytest-xdist", "tomli", "trustme")
 # These look at the checkout, not at the package.
