@@ -126,7 +126,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def test_every_command_is_known() -> None:
     """Each command of a page is well-formed for a shell and calls a program that a test below, or one of the engine, checks."""
-    checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", ".", "find"}
+    checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", ".", "find", "git"}
     assert [str(command) for command in COMMANDS if command.words[0] not in checked] == []
     script = "\n".join(command.text for command in COMMANDS)
     done = subprocess.run(["bash", "-n", "-c", script], capture_output=True, text=True, check=False)
