@@ -65,12 +65,7 @@ def test_every_row_of_reliability_names_its_tests() -> None:
     table = (CHECKOUT / "docs" / "reliability.md").read_text()
     rows = re.findall(r"^\| (\d+) \| .* \| (.*) \|$", table, re.MULTILINE)
     assert [int(row) for row, _ in rows] == list(range(1, 43))
-    existing = {
-        f"{file.relative_to(CHECKOUT)}::{node.name}"
-        for file in (CHECKOUT / "tests").rglob("test_*.py")
-        for node in ast.parse(file.read_text()).body
-        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
-    }
+    existing = existing_tests()
     for row, cell in rows:
         patterns = re.findall(r"`([^`]+)`", cell)
         matched = {pattern: {test for test in existing if fnmatchcase(test, pattern)} for pattern in patterns}
@@ -78,6 +73,42 @@ def test_every_row_of_reliability_names_its_tests() -> None:
         assert [pattern for pattern in patterns if not matched[pattern]] == [], f"row {row}"
         named_after_it = {test for test in existing if f"::test_row_{int(row):02}_" in test}
         assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
+
+
+ATTACKERS = (
+    "the API's answers",
+    "the network",
+    "a stack file, `Pulumi.<stack>.yaml`",
+    "the state",
+    "a roster",
+    "the working folder",
+    "a web page in your browser",
+    "another user of the machine",
+    "a branch in a pipeline",
+)
+
+
+def test_every_row_of_security_names_its_tests() -> None:
+    """SECURITY.md says of each attacker what stops them, and the tests that it names for that exist."""
+    (rows,) = tables(CHECKOUT / "SECURITY.md", "## What an attacker can do")
+    assert tuple(row[0] for row in rows) == ATTACKERS
+    existing = existing_tests()
+    for who, can, stops, proof in rows:
+        patterns = re.findall(r"`([^`]+)`", proof)
+        assert can, who
+        assert stops, who
+        assert patterns, who
+        assert [pattern for pattern in patterns if not any(fnmatchcase(test, pattern) for test in existing)] == [], who
+
+
+def existing_tests() -> set[str]:
+    """Each test function, as pytest names it."""
+    return {
+        f"{file.relative_to(CHECKOUT)}::{node.name}"
+        for file in (CHECKOUT / "tests").rglob("test_*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
 
 
 def tables(page: Path, heading: str) -> list[list[list[str]]]:
