@@ -10,6 +10,7 @@ SOURCES := pyproject.toml $(wildcard README.md LICENSE) pytest_linq_provider.py 
 
 DEPENDENCIES := $(VENV)/.dependencies
 DOCS := $(VENV)/docs
+POLICY := $(VENV)/policy
 DIST := dist/.built
 INSTALLED := $(VENV)/.installed
 
@@ -31,7 +32,7 @@ help: ## this list
 demo: $(INSTALLED) ## the whole story on the real Pulumi engine, against the emulator
 	@$(WITH_CLI) python tools/demo.py
 
-test: lint docs $(INSTALLED) ## everything that must pass: lint, the documentation, then all tests against the installed wheel
+test: lint docs $(INSTALLED) $(POLICY)/.installed ## everything that must pass: lint, the documentation, then all tests against the installed wheel
 	@$(WITH_TOOLS) pytest -n 3 --dist worksteal
 
 test-matrix: $(INSTALLED) ## every Python of this machine, with the oldest and the newest packages
@@ -81,6 +82,11 @@ $(DOCS)/.installed: docs/requirements.txt | $(DEPENDENCIES)
 	@echo "installing the pinned packages of the documentation into $(DOCS)"
 	@$(PYTHON) -m venv --clear $(DOCS)
 	@$(DOCS)/bin/python -m pip --disable-pip-version-check --quiet install --requirement $<
+	@touch $@
+
+# Without what it needs, which is here already: it asks for an older protobuf than others do, and runs with this one.
+$(POLICY)/.installed: $(DEPENDENCIES)
+	@$(PIP) install --no-deps --upgrade --target $(POLICY) pulumi-policy==1.21.0
 	@touch $@
 
 $(DIST): $(SOURCES) | $(DEPENDENCIES)

@@ -14,7 +14,16 @@ from linq_provider.errors import ConfigurationError, plain
 
 DEFAULT_BASE_URL = "https://api.linqapp.com/api/partner"  # Linq's API reference
 EXPLICIT = "linq:explicitProvider"  # set by `linq.Provider`: nothing is inherited from the environment
-KEYS = ("linq:apiKey", "linq:baseUrl", "linq:timeout", "linq:maxRetries", "linq:maxConcurrency", "linq:liveCheck")
+KEYS = (
+    "linq:apiKey",
+    "linq:baseUrl",
+    "linq:timeout",
+    "linq:maxRetries",
+    "linq:maxConcurrency",
+    "linq:liveCheck",
+    "linq:allowedForwardings",
+)
+ANYWHERE = "*"  # in linq:allowedForwardings
 MAX_SHOWN_URL = 80  # characters of a URL inside a message
 MAX_KEY_LENGTH = 4096  # characters; servers commonly refuse header lines above 8 KiB
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -34,6 +43,14 @@ class Config(Protocol):
 
 
 @dataclass(frozen=True)
+class AllowedForwardings:
+    """Where one setting lets calls go: E.164 prefixes, countries by ISO 3166 code in capitals, or `*`."""
+
+    name: str
+    entries: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Settings:
     """How to reach one Linq account; `timeout` in seconds. A source is the setting or variable that a value is from.
 
@@ -50,6 +67,7 @@ class Settings:
     max_concurrency: int = 16
     live_check: bool = True
     on_conflict: str = ""
+    allowed_forwardings: tuple[AllowedForwardings, ...] = ()
 
     @classmethod
     def load(cls, config: Config | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -78,6 +96,7 @@ class Settings:
             ),
             live_check=source.read("linq:liveCheck", "LINQ_LIVE_CHECK", _boolean, cls.live_check),
             on_conflict=_parsed(_on_conflict, environ.get("LINQ_ON_CONFLICT", ""), "LINQ_ON_CONFLICT"),
+            allowed_forwardings=allowed_forwardings(config, environ=environ),
         )
 
     def require_api_key(self) -> str:
@@ -93,6 +112,29 @@ class Settings:
                 " LINQ_API_V3_API_KEY.",
             )
         return self.api_key
+
+
+def allowed_forwardings(
+    config: Config | None = None, *, environ: Mapping[str, str] = os.environ
+) -> tuple[AllowedForwardings, ...]:
+    """Where calls may go, by each setting that says something: a number has to pass them all.
+
+    Unlike other settings, the environment also counts beside the configuration and for a `linq.Provider`: what a
+    pipeline demands, a branch must not be able to loosen.
+
+    Raises:
+        ConfigurationError: a value is malformed.
+    """
+    key, variable = "linq:allowedForwardings", "LINQ_ALLOWED_FORWARDINGS"
+    configured = {} if config is None else config
+    provider = configured.get(EXPLICIT)
+    name = f"{key} of linq.Provider '{plain(str(provider))}'" if isinstance(provider, str) else key
+    found = ((name, configured.get(key)), (variable, environ.get(variable)))
+    return tuple(
+        AllowedForwardings(source, _parsed(_destinations, value, source))
+        for source, value in found
+        if value is not None
+    )
 
 
 @dataclass(frozen=True)
@@ -214,3 +256,14 @@ def _on_conflict(text: str) -> str:
     if text not in ("", "overwrite", "keep"):
         raise ValueError("must be overwrite or keep")
     return text
+
+
+def _destinations(text: str) -> tuple[str, ...]:
+    entries = [entry.strip(" \t\"'[]").upper() for entry in text.split(",")]  # a list in a stack's file comes as JSON
+    named = tuple(entry for entry in entries if entry)
+    if not named or not all(re.fullmatch(r"\*|[A-Z]{2}|\+[1-9]\d{0,14}", entry, re.ASCII) for entry in named):
+        raise ValueError(
+            'must be countries like GB and beginnings of numbers like "+4930", in quotes, between commas;'
+            f' or "{ANYWHERE}"'
+        )
+    return named

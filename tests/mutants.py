@@ -16,10 +16,12 @@ CLIENT_RETRIES = "tests/unit/api/test_client_retries.py::"
 CLIENT_THREADS = "tests/unit/api/test_client_threads.py::"
 CLIENT_WRITES = "tests/unit/api/test_client_writes.py::"
 CONFIG = "tests/unit/test_config.py::"
+DESTINATIONS = "tests/unit/core/test_destinations.py::"
 E164 = "tests/unit/core/test_e164.py::"
 EMULATOR = "tests/unit/emulator/test_emulator"
 ERRORS = "tests/unit/test_errors.py::"
 FLEET = "tests/unit/core/test_fleet.py::"
+GUARD = "tests/unit/core/test_destination_guard.py::"
 LAG = "tests/unit/core/test_lifecycle_lag.py::"
 TRANSPORT = "tests/unit/api/test_transport.py::"
 TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
@@ -496,6 +498,13 @@ MUTANTS = [
         f"{ENGINE}test_preview.py::test_somebody_elses_line_is_refused",
     ),
     (
+        "check leaves a line that was cleared to create and update",
+        "core/lifecycle.py",
+        'if recorded is not None and line.forwarding_number == "" != number',
+        'if False and line.forwarding_number == "" != number',
+        "tests/unit/core/test_lifecycle_check.py::test_check_leaves_a_cleared_line_to_update",
+    ),
+    (
         "create compares again, whatever check saw",
         "core/lifecycle.py",
         "            refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)\n            # The",
@@ -521,7 +530,7 @@ MUTANTS = [
         "core/lifecycle.py",
         "        if self._declarations.keeps(_text(news.identity)):\n            if changes:",
         "        if True:\n            if changes:",
-        f"{ENGINE}test_rename.py::test_rename_while_refreshing_first",
+        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner[False]",
     ),
     (
         "an empty list is no answer",
@@ -677,6 +686,98 @@ MUTANTS = [
         '"linq:apiKey": pulumi.Output.secret(api_key),',
         '"linq:apiKey": api_key,',
         f"{ENGINE}test_secrets.py::test_row_26_two_accounts",
+    ),
+    # Where calls may go.
+    (
+        "destinations: premium rate is refused",
+        "core/destinations.py",
+        "        if not unlifted or (facts.dialable and not facts.premium_rate):\n",
+        "        if not unlifted or facts.dialable:\n",
+        f"{DESTINATIONS}test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else",
+    ),
+    (
+        "destinations: a wrong length is refused",
+        "core/destinations.py",
+        "        dialable=possible and as_written,\n",
+        "        dialable=True,\n",
+        f"{DESTINATIONS}test_a_length_that_its_country_does_not_have_is_refused",
+    ),
+    (
+        "destinations: the 0 that is dialled inside of a country is one digit too much",
+        "core/destinations.py",
+        "        dialable=possible and as_written,\n",
+        "        dialable=possible,\n",
+        f"{DESTINATIONS}test_a_length_that_its_country_does_not_have_is_refused",
+    ),
+    (
+        "destinations: a country is more than its country code",
+        "core/destinations.py",
+        "entry in (ANYWHERE, facts.region)",
+        "entry in (ANYWHERE, facts.region, _main_region(facts.country_code))",
+        f"{DESTINATIONS}test_calls_may_go_where_the_setting_says",
+    ),
+    (
+        "destinations: a prefix as short as the country code allows no premium rate",
+        "core/destinations.py",
+        "len(entry) > len(code)",
+        "len(entry) >= len(code)",
+        f"{DESTINATIONS}test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else",
+    ),
+    (
+        "destinations: a number has to pass both settings",
+        "config.py",
+        "    found = ((name, configured.get(key)), (variable, environ.get(variable)))\n",
+        "    found = ((name, configured.get(key) or environ.get(variable)),)\n",
+        f"{DESTINATIONS}test_a_number_has_to_pass_both_settings",
+    ),
+    (
+        "destinations: a number of the state stays usable",
+        "core/destination_guard.py",
+        "        if number == olds.forwarding_number:\n",
+        "        if False:\n",
+        f"{GUARD}test_a_number_of_the_state_stays_usable_and_is_counted",
+    ),
+    (
+        "destinations: the rule is asked again before a write",
+        "core/lifecycle.py",
+        "            self._destinations.refuse(number, recorded=recorded)\n",
+        "",
+        "tests/unit/core/test_where_the_rule_is_asked.py::test_a_number_to_which_calls_may_not_go_is_not_written",
+    ),
+    (
+        "destinations: check asks for the rule",
+        "core/lifecycle.py",
+        "validate(news) or self._destinations.problems(olds, news)",
+        "validate(news)",
+        "tests/unit/core/test_where_the_rule_is_asked.py::test_check_refuses_a_number_to_which_calls_may_not_go",
+    ),
+    (
+        "rosters: a blank cell is refused",
+        "core/roster_csv.py",
+        "Cell(texts[at] or None if at < len(texts) else None, row, at + 1)",
+        "Cell(texts[at] if at < len(texts) else None, row, at + 1)",
+        "tests/unit/core/test_roster.py::test_a_blank_cell_silences_nobody",
+    ),
+    (
+        "rosters: a row with more cells than the header is refused",
+        "core/roster_csv.py",
+        "    if len(texts) > header.width:\n",
+        "    if False:\n",
+        "tests/unit/core/test_roster.py::test_csv_with_more_cells_than_its_header_is_refused",
+    ),
+    (
+        "rosters: a device or a pipe is never read",
+        "core/roster_file.py",
+        "        if stat.S_ISREG(os.stat(path).st_mode):\n",
+        "        if os.path.lexists(path):\n",
+        "tests/unit/core/test_roster.py::test_a_file_that_is_not_there_is_refused",
+    ),
+    (
+        "rosters: ten digits are no country code and a number",
+        "core/e164.py",
+        '    (r"\\d{10}", "if it is a number of the US or Canada, put +1 in front (+1…), else + and the country code"),\n',
+        "",
+        f"{E164}test_a_number_without_plus_is_never_only_told_to_put_it",
     ),
     # Fleets, rosters and look-ups.
     (
@@ -1020,14 +1121,14 @@ MUTANTS = [
         "core/account.py",
         "                self._doubted_at = self._clock()\n",
         "                pass\n",
-        "tests/unit/core/test_lifecycle.py::test_a_write_in_doubt_makes_the_list_stale",
+        "tests/unit/core/test_account.py::test_after_a_write_in_doubt_the_list_is_asked_for_again",
     ),
     (
         "only who has a line in the state keeps it",
         "core/lifecycle.py",
         "kept = [news.identity] if olds.identity == news.identity else []",
         "kept = [news.identity]",
-        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_holds_nothing",
+        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner[True]",
     ),
     (
         "a loop is refused in the run, too",
@@ -1567,13 +1668,6 @@ MUTANTS = [
         "        self._over.set()\n",
         "",
         f"{CLIENT_DEADLINE}test_row_11_no_thread_is_left_behind",
-    ),
-    (
-        "a row that is too long is refused",
-        "core/roster.py",
-        "        if len(row) > len(header):\n",
-        "        if False:\n",
-        "tests/unit/core/test_roster.py::test_a_row_with_more_cells_than_the_header_is_refused",
     ),
     (
         "row 11: the socket of an answer without a length is known",

@@ -10,6 +10,7 @@ from linq_provider.cli.network import way_to
 from linq_provider.cli.output import Check, Mark, checked, count_forwarded, failed
 from linq_provider.cli.stack import stack_config, values
 from linq_provider.config import DEFAULT_BASE_URL, KEYS, Settings
+from linq_provider.core.destinations import Destinations
 from linq_provider.errors import AuthenticationError, LinqError, PermissionDeniedError
 from linq_provider.phone_number import PhoneNumber
 
@@ -35,11 +36,13 @@ def access_checks(stack: str | None) -> Iterator[Check]:
     else:
         yield Check("override", Mark.OK, f"{OVERRIDE} is not set")
     if settings is None:
-        yield from (Check(name, Mark.NOT_CHECKED) for name in ("key", "base URL", "way to the API", "API", "lines"))
+        names = ("key", "base URL", "destinations", "way to the API", "API", "lines")
+        yield from (Check(name, Mark.NOT_CHECKED) for name in names)
         return
     yield checked("key", _key, settings)
     note = "" if settings.base_url == DEFAULT_BASE_URL else ", which is not Linq's own"
     yield Check("base URL", Mark.OK, f"{settings.base_url}{note}")
+    yield checked("destinations", _destinations, settings)
     yield checked("way to the API", way_to, settings.base_url)
     yield from _answer(settings)
 
@@ -65,6 +68,10 @@ def _unread_settings(config: Mapping[str, Any]) -> Iterator[Check]:
 def _key(settings: Settings) -> str:
     require_key(settings)
     return f"well-formed, from {settings.api_key_source}"
+
+
+def _destinations(settings: Settings) -> str:
+    return f"calls may go to: {Destinations(settings.allowed_forwardings).summary}"
 
 
 def _answer(settings: Settings) -> Iterator[Check]:

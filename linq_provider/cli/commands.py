@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from linq_provider._version import __version__
+from linq_provider.cli.check_rosters import check
 from linq_provider.cli.doctor import doctor
 from linq_provider.cli.drift import drift
 from linq_provider.cli.emulator import emulator
@@ -73,7 +74,7 @@ def _help_without_command(context: click.Context) -> None:
 
 commands: Commands = Commands(
     help=HELP,
-    commands=[numbers, export, drift, doctor, emulator],
+    commands=[numbers, export, drift, check, doctor, emulator],
     callback=_help_without_command,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},

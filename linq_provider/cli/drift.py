@@ -11,6 +11,7 @@ from linq_provider.cli.lines import list_lines, load_settings, stack_option
 from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say
 from linq_provider.cli.stack import stack_resources
 from linq_provider.cli.state import Account, Declared, State
+from linq_provider.core.destinations import Destinations
 from linq_provider.core.roster import load_roster
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
@@ -89,7 +90,8 @@ def _declared_in(roster: Path | None, stack: str | None, *, every_account: bool)
     own = Account("", load_settings(stack))
     found: dict[Account, list[Declared]] = {}
     if roster is not None:
-        found[own] = [Declared(line, line, number, False, roster.name) for line, number in load_roster(roster).items()]
+        lines = load_roster(roster, destinations=Destinations(own.settings.allowed_forwardings))
+        found[own] = [Declared(line, line, number, False, roster.name) for line, number in lines.items()]
     if stack is not None:
         state = State(stack_resources(stack), own)
         for account, declared in state.declarations():

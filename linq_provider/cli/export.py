@@ -8,14 +8,15 @@ from pathlib import Path
 
 import click
 
-from linq_provider.cli.exported import exported, program_text, roster_text
+from linq_provider.cli.exported import ExportedAccount, csv_text, exported, program_text, roster_text
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
 from linq_provider.cli.output import say
 from linq_provider.cli.programs import working_folder
 from linq_provider.core.account import NO_LINES
+from linq_provider.core.destinations import Destinations
 
 FILE: click.Path = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
-SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml")}
+SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml"), "csv": (".csv",)}
 ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
 
 
@@ -35,13 +36,14 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
     as it is becomes a comment that says why.
     """
     file = None if file == Path("-") else file
-    kind = kind or ("yaml" if file and file.suffix.lower() in SUFFIXES["yaml"] else "python")
+    kind = kind or _kind_of(file)
     if file is not None:
         if not file.is_absolute():
             working_folder()
         _refuse_name(file, kind, force=force)
-    account = exported(list_lines(load_settings(stack)))
-    text = roster_text(account, file=file.name if file else ROSTER_NAME) if kind == "yaml" else program_text(account)
+    settings = load_settings(stack)
+    account = exported(list_lines(settings), destinations=Destinations(settings.allowed_forwardings))
+    text = _text(kind, account, file.name if file else ROSTER_NAME)
     if file is None:
         click.echo(text, nl=False)
     elif not (account.lines or account.left_out) and os.path.lexists(file):
@@ -50,9 +52,25 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
         _write(file, text, force=force)
     if account.left_out:
         count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
-        say(f"{count} cannot be declared as they are; comments in the output say why.")
+        if kind == "csv":
+            say(f"{count} cannot be declared as they are:")
+            for line in account.left_out:
+                say(line)
+        else:
+            say(f"{count} cannot be declared as they are; comments in the output say why.")
     elif not account.lines:
         say(f"{NO_LINES} Nothing is declared.")
+
+
+def _kind_of(file: Path | None) -> str:
+    suffix = file.suffix.lower() if file else ""
+    return next((kind for kind, suffixes in SUFFIXES.items() if suffix in suffixes), "python")
+
+
+def _text(kind: str, account: ExportedAccount, name: str) -> str:
+    if kind == "python":
+        return program_text(account)
+    return csv_text(account) if kind == "csv" else roster_text(account, file=name)
 
 
 def _refuse_name(file: Path, kind: str, *, force: bool) -> None:

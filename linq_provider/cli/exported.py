@@ -1,11 +1,16 @@
 """How the lines of an account can be declared, and the text of a program or roster that declares them."""
 
+import csv
+import io
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from linq_provider.cli.output import count_forwarded
+from linq_provider.core.destinations import UNRESTRICTED, Destinations
 from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.core.roster_csv import NOT_FORWARDED
 from linq_provider.errors import plain
 from linq_provider.phone_number import PhoneNumber
 
@@ -45,7 +50,13 @@ class ExportedLine:
 
     identity: str
     forwarding_number: str
-    remark: str
+    phone_number_id: str
+    line_type: str
+
+    @property
+    def remark(self) -> str:
+        """What else is known of the line."""
+        return ", ".join(filter(None, (self.line_type, self.phone_number_id)))
 
 
 @dataclass(frozen=True)
@@ -66,20 +77,21 @@ class ExportedAccount:
         return "".join([LEFT_OUT, *(f"# {line}\n" for line in self.left_out)]) if self.left_out else ""
 
 
-def exported(lines: Sequence[PhoneNumber]) -> ExportedAccount:
+def exported(lines: Sequence[PhoneNumber], *, destinations: Destinations = UNRESTRICTED) -> ExportedAccount:
     """What can be declared of `lines`, and what cannot: declaring the rest would fail at `pulumi preview`."""
     listed = Counter(line.phone_number for line in lines)
     targets = {line.phone_number: line.forwarding_number for line in lines}
     declared: list[ExportedLine] = []
     left_out: list[str] = []
     for line in sorted(lines, key=lambda line: (line.phone_number, line.id)):
-        named_by_number = listed[line.phone_number] == 1 and not e164_problem(line.phone_number)
-        if problem := _problem(line, targets, named_by_number=named_by_number):
+        number = line.phone_number
+        named_by_number = listed[number] == 1 and not (e164_problem(number) or destinations.line_problem(number))
+        if problem := _problem(line, targets, destinations, named_by_number=named_by_number):
             left_out.append(plain(f"{line.phone_number} ({line.id}): {problem}", limit=300))
         else:
             identity = line.phone_number if named_by_number else line.id
-            remark = ", ".join(filter(None, (plain(line.line_type or "", limit=40), plain(line.id))))
-            declared.append(ExportedLine(identity, line.forwarding_number, remark))
+            kind = plain(line.line_type or "", limit=40)
+            declared.append(ExportedLine(identity, line.forwarding_number, plain(line.id), kind))
     return ExportedAccount(declared, left_out)
 
 
@@ -99,10 +111,24 @@ def roster_text(account: ExportedAccount, *, file: str) -> str:
     return head + left_out + "".join(map(_entry, account.lines))
 
 
-def _problem(line: PhoneNumber, targets: Mapping[str, str], *, named_by_number: bool) -> str:
+def csv_text(account: ExportedAccount) -> str:
+    """A complete roster for a spreadsheet; the last two columns are for its readers only."""
+    text = io.StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(("line", "forwarding_number", "type", "id"))
+    for line in account.lines:
+        kind = re.sub(r"^[=+@-]+", "", line.line_type)  # the server's word must be no formula
+        rows.writerow((line.identity, line.forwarding_number or NOT_FORWARDED, kind, line.phone_number_id))
+    return text.getvalue()
+
+
+def _problem(
+    line: PhoneNumber, targets: Mapping[str, str], destinations: Destinations, *, named_by_number: bool
+) -> str:
     if not named_by_number and not is_uuid(line.id):
         return "neither its number nor its id is well-formed"
-    if line.forwarding_number and (problem := e164_problem(line.forwarding_number)):
+    number = line.forwarding_number
+    if number and (problem := e164_problem(number) or destinations.problem(number)):
         return f"the number that it forwards to {problem}"
     if _goes_round(line.phone_number, targets):
         return f"it forwards to {line.forwarding_number}, and from there calls come back, so that they never ring"

@@ -13,10 +13,11 @@ from functools import partial
 
 from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
+from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
-from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate, validate_fleet, validate_lines
+from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate_fleet, validate_lines
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
@@ -38,9 +39,11 @@ class FleetLifecycle:
         run: Callable[[Mapping[str, Callable[[], object]]], dict[str, LinqError]],
         on_conflict: str = "",
         notify: Callable[[str], None],
+        destinations: DestinationGuard | None = None,
     ) -> None:
         self._account = account
         self._declarations = declarations
+        self._destinations = destinations
         self._live_check = live_check
         self._on_conflict = on_conflict
         self._run = run
@@ -149,19 +152,21 @@ class FleetLifecycle:
         )
         if changed and self._live_check:
             self._account.refresh()
-        single = self._single(self._notify)
+        said: list[str] = []
+        single = self._single(said.append)
         problems = []
         for line in news.lines:
             declaration = news.declaration(line)
-            found = validate(declaration)
+            before = self._declaration_before(olds, line)
+            found = single.problems(before, declaration)
             try:
                 self._refuse_named_twice(line, news)
                 if not found and not self._is_named_twice(line, news):
-                    before = self._declaration_before(olds, line)
                     single.compare_with_account(before, declaration, changed=changed)
             except LinqError as error:
                 found = [str(error)]
             problems += [f"{line}: {problem}" for problem in found]
+        self._tell(said)
         try:
             refuse_many_clears(self._account, self._declarations, olds, news)
         except RefusedError as error:
@@ -186,11 +191,14 @@ class FleetLifecycle:
         for line in sorted(self._removed(olds, news)):
             calls[line] = partial(self._clear, single, olds, line)
         errors = self._run(calls)
+        self._tell(said)
+        return errors
+
+    def _tell(self, said: list[str]) -> None:
         for text in said[:SHOWN_LINES]:
             self._notify(text)
         if len(said) > SHOWN_LINES:
             self._notify(f"The same holds for {len(said) - SHOWN_LINES:,} more lines.")
-        return errors
 
     def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
         inputs = news.declaration(line)
@@ -267,6 +275,7 @@ class FleetLifecycle:
             live_check=self._live_check,
             on_conflict=self._on_conflict,
             notify=notify,
+            destinations=self._destinations,
         )
 
     @contextmanager

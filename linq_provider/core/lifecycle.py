@@ -14,6 +14,8 @@ from dataclasses import replace
 
 from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations, Owner
+from linq_provider.core.destination_guard import DestinationGuard
+from linq_provider.core.destinations import UNRESTRICTED
 from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
 from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
@@ -27,7 +29,7 @@ class ForwardingLifecycle:
 
     `live_check` False makes check validate only. `on_conflict` is what an operator decided for this run about lines
     that forward to a number which this stack did not set: `OVERWRITE`, `KEEP`, or "" to refuse. `notify` receives one
-    line of text for the user.
+    line of text for the user. Without `destinations` calls may go anywhere but to premium rate.
     """
 
     def __init__(
@@ -38,9 +40,11 @@ class ForwardingLifecycle:
         live_check: bool,
         on_conflict: str = "",
         notify: Callable[[str], None],
+        destinations: DestinationGuard | None = None,
     ) -> None:
         self._account = account
         self._declarations = declarations
+        self._destinations = destinations or DestinationGuard(UNRESTRICTED, notify=notify)
         self._live_check = live_check
         self._on_conflict = on_conflict
         self._notify = notify
@@ -53,7 +57,7 @@ class ForwardingLifecycle:
         """
         if isinstance(news.phone_number_id, str):
             news = replace(news, phone_number_id=news.phone_number_id.lower())
-        problems = validate(news)
+        problems = self.problems(olds, news)
         if not problems:
             try:
                 self.declare(olds, news)
@@ -63,6 +67,10 @@ class ForwardingLifecycle:
         if problems and isinstance(news.identity, str):
             self._declarations.fail(news.identity)
         return news, problems
+
+    def problems(self, olds: Inputs, news: Inputs) -> list[str]:
+        """What is wrong with a declaration, whatever the account holds."""
+        return validate(news) or self._destinations.problems(olds, news)
 
     def declare(self, olds: Inputs, news: Inputs) -> None:
         """Remember what the program declares.
@@ -205,6 +213,13 @@ class ForwardingLifecycle:
             line = self._account.confirmed(identity, lambda now: now is not None and _ours(now, number, recorded))
         if line is None:
             raise self._account.not_seen()
+        if recorded is not None and line.forwarding_number == "" != number and not self._may_overwrite(news):
+            # Only the engine knows which: it asks for a create, which forwards the line, or an update, which refuses.
+            self._notify(
+                f"Line {line.id} ({line.phone_number}) is not forwarded any more: a replacement that did not finish"
+                " cleared it, or somebody else did. In the second case `pulumi up` refuses to forward it again."
+            )
+            return
         refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
 
     def _confirmed(self, line: PhoneNumber, news: Inputs, recorded: str) -> PhoneNumber:
@@ -220,6 +235,7 @@ class ForwardingLifecycle:
         """Take the line and make it hold the declared number."""
         with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
             number = _text(news.forwarding_number)
+            self._destinations.refuse(number, recorded=recorded)
             line = self._account.find(line.id) or line  # it may have been cleared until now
             if self._declarations.cleared(line.id, line.phone_number):
                 # Where another process of the run cleared it, the list of this one may be older.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from functools import wraps
 from inspect import isawaitable
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import pulumi
 import pulumi.dynamic
 from pulumi.output import Unknown
 
+from linq_provider.config import allowed_forwardings
 from linq_provider.core import roster
+from linq_provider.core.destinations import Destinations
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
 from linq_provider.errors import ConfigurationError
 from linq_provider.program.run import (
@@ -32,12 +34,39 @@ class ProgramRosterError(ProgramError, ConfigurationError):
         return self.message
 
 
-@wraps(roster.load_roster)
-def load_roster(file: str | PathLike[str]) -> dict[str, str]:  # noqa: D103
+def load_roster(file: str | PathLike[str]) -> dict[str, str]:
+    """Read a roster: each line of the account (E.164 or phone_number_id) and the number it forwards to.
+
+    YAML (`.yaml`, `.yml`) is one mapping; `""` declares: not forwarded. CSV (`.csv`, as spreadsheets save it, in UTF-8
+    or UTF-16, with commas, semicolons or tabs) has a header with `forwarding_number` and one of `line`,
+    `phone_number`, `phone_number_id`, in any case, with spaces or underscores. Other columns and blank rows are
+    ignored; `none` declares: not forwarded, and a blank cell is refused. A phone_number_id is returned in lower case.
+
+    Numbers to which calls may not go (linq:allowedForwardings) are refused too. In a Pulumi program they are only named
+    here, at preview: the resource refuses those that are new or changed.
+
+    Raises:
+        ConfigurationError: the file cannot be read, names no lines, or something in it cannot be. Names the line and
+            column (in CSV, which cell of the row) of all that is wrong, and never a forwarding number.
+    """
+    return _load_roster(file, {"linq:allowedForwardings": pulumi.Config("linq").get("allowedForwardings")})
+
+
+def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) -> dict[str, str]:
+    """Read a roster by the rule of this configuration and of the environment."""
+    path, run = Path(file), pulumi.runtime.settings.get_monitor()
     try:
-        return roster.load_roster(file)
+        rows = roster.read_roster(path)
+        # At preview, and not again at `up`: the resource decides, and looking all numbers up takes its time.
+        if run is None or pulumi.runtime.is_dry_run():
+            problems = roster.destination_problems(rows, Destinations(allowed_forwardings(config)))
+            if problems and run is None:
+                raise roster.RosterError(path, problems)
+            if problems:
+                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nWhat is new or changed of it is refused.")
     except ConfigurationError as error:
         raise ProgramRosterError(str(error)) from None
+    return roster.forwardings(rows)
 
 
 class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwardings"):
@@ -121,9 +150,11 @@ class ForwardingRoster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("linq:index:ForwardingRoster", resource_name, None, opts)
+        # The rule of a linq.Provider is its own, and is not known here.
+        forwardings = _load_roster(file, {}) if "pulumi-python" in self._providers else load_roster(file)
         fleet = PhoneNumberForwardings(
             resource_name,
-            forwardings=load_roster(file),
+            forwardings=forwardings,
             overwrite=overwrite,
             removed=removed,
             allow_clearing=allow_clearing,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pulumi
@@ -108,6 +109,8 @@ class Provider(pulumi.ProviderResource):
         max_retries: retries of one call, 0 to 100. Default: 7.
         max_concurrency: calls under way at a time for `PhoneNumberForwardings`, 1 to 256. Default: 16.
         live_check: False: preview validates only; `up` compares with the account all the same. Default: True.
+        allowed_forwardings: where calls may be forwarded: countries ("GB") and beginnings of numbers ("+4930"), or
+            "*". LINQ_ALLOWED_FORWARDINGS narrows it further. Default: anywhere but premium rate.
         opts: Pulumi's resource options.
 
     Raises:
@@ -124,6 +127,7 @@ class Provider(pulumi.ProviderResource):
         max_retries: pulumi.Input[int] | None = None,
         max_concurrency: pulumi.Input[int] | None = None,
         live_check: pulumi.Input[bool] | None = None,
+        allowed_forwardings: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         given: Any = api_key
@@ -139,6 +143,7 @@ class Provider(pulumi.ProviderResource):
             "linq:maxRetries": max_retries,
             "linq:maxConcurrency": max_concurrency,
             "linq:liveCheck": live_check,
+            "linq:allowedForwardings": allowed_forwardings,
             EXPLICIT: resource_name,
         }
         props = {key: _setting(value) for key, value in settings.items() if value is not None}

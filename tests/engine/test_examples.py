@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -235,6 +236,50 @@ def test_on_call_rotation(example: Make, linq_emulator: Emulator) -> None:
     assert rotation.bodies() == []
     rotation.destroy()
     assert forwardings(linq_emulator) == [None, None, None]
+
+
+def test_company_policy(example: Make, linq_emulator: Emulator) -> None:
+    """company-policy: each rule fails the preview and the up before anything is written; what keeps them all passes."""
+    packages = Path(sys.prefix) / "policy"  # where `make test` puts it
+    if not packages.is_dir() and find_spec("pulumi_policy") is None:
+        pytest.skip("pulumi-policy is not installed: `make test` does that")
+    company = example("company-policy", linq_emulator)
+    company.environment["PYTHONPATH"] = os.pathsep.join([*filter(None, [os.environ.get("PYTHONPATH")]), str(packages)])
+    # The language host that tools/bootstrap builds is older than its CLI, and cannot start the folder; an executable is
+    # the other form of a policy pack. A release of Pulumi takes the folder, as the README shows.
+    pack = company.folder / "policy" / "pack"
+    pack.write_text(f'#!/bin/sh\nexec {sys.executable} -u "$(dirname "$0")" "$@"\n')
+    pack.chmod(0o755)
+    company.edit("policy/company.yaml", "begin: 9", "begin: 0")
+    company.edit("policy/company.yaml", "end: 17", "end: 24")
+    company.edit("policy/company.yaml", "Thursday, Friday]", "Thursday, Friday, Saturday, Sunday]")
+
+    company.preview("--policy-pack", "policy/pack")
+    company.up("--policy-pack", "policy/pack")
+    assert sorted(company.bodies()) == ["+12025550190", "+12025550191", "+12025550192"]
+    program = (company.folder / "__main__.py").read_text()
+    for old, new, said in [
+        ('"+12025550192"', '"+12025559999"', "Line +12025550102 would be forwarded to a number that is not in the"),
+        ('"+12025550191"', '""', "Public line +12025550101 would not be forwarded, and these are business hours."),
+        ('"+12025550101": "+12025550191",', "", "Public line +12025550101 is not declared, and these are business h"),
+        ('"+12025550190")', '"+12025550190", overwrite=True)', "Line +12025550100 has overwrite without an approval"),
+    ]:
+        company.edit("__main__.py", old, new)
+        refused = company.run("up", "--yes", "--policy-pack", "policy/pack", fails=True)
+        assert said in refused.output
+        assert "Updating" not in refused.output  # its preview failed
+        if "directory" in refused.output:
+            company.shown(
+                "        - [mandatory]  directory  (pulumi-python:dynamic/linq:PhoneNumberForwardings: branches)\n"
+                "          Calls go to numbers of the company's directory only.\n"
+                "          Line +12025550102 would be forwarded to a number that is not in the company's directory.\n",
+                output=refused.output,
+            )
+        if "is not declared" not in said:  # the one that only the whole stack shows
+            assert said in company.up("--policy-pack", "policy/pack", fails=True).output
+        assert company.bodies() == []
+        (company.folder / "__main__.py").write_text(program)
+    company.destroy()
 
 
 def test_automation_api(example: Make, linq_emulator: Emulator) -> None:

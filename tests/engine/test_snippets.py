@@ -26,6 +26,7 @@ RUN = ["up", "preview", "refresh", "cancel", "destroy"]
 def test_a_program_of_the_documents(stack: Workspace, program: Block) -> None:
     """Each program of the documents is deployed as it stands: every line that it declares forwards there afterwards."""
     (stack.folder / "lines.yaml").write_text('"+12025550100": "+12025559999"\n')
+    (stack.folder / "lines.csv").write_text("line,forwarding_number\n+12025550100,+12025559999\n")
     with Emulator([{"id": "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11", "phone_number": "+442071838750"}]) as emea:
         stack.configure("engine-test:emeaKey", emea.api_key)
         text = program.text.replace('linq.Provider("emea", ', f'linq.Provider("emea", base_url="{emea.url}", ')
@@ -36,7 +37,7 @@ def test_a_program_of_the_documents(stack: Workspace, program: Block) -> None:
         live |= {line.phone_number: line.forwarding_number or "" for line in emea.phone_numbers}
     pairs = re.findall(r'phone_number="(\+\d+)",[^+]*?forwarding_number="(\+?\d*)"', program.text)
     pairs += re.findall(r'"(\+\d+|[0-9a-f-]{36})": "(\+?\d*)"', program.text)
-    pairs += [("+12025550100", "+12025559999")] if "lines.yaml" in program.text else []
+    pairs += [("+12025550100", "+12025559999")] if "lines." in program.text else []
     assert pairs or "get_phone_number" in program.text
     assert {line: live[line] for line, _ in pairs} == dict(pairs)
 

@@ -39,6 +39,7 @@ roster = linq.ForwardingRoster("lines", file="lines.yaml", allow_clearing=config
 assert_type(roster.forwardings, pulumi.Output[Mapping[str, str]])
 
 emea = linq.Provider("emea", api_key=config.require_secret("emeaKey"), timeout=30, live_check=False)
+linq.Provider("us", api_key=config.require_secret("usKey"), allowed_forwardings=["US", "+4930"])
 linq.PhoneNumberForwarding(
     "london", phone_number="+442071838750", forwarding_number="", opts=pulumi.ResourceOptions(provider=emea)
 )

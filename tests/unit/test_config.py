@@ -251,3 +251,33 @@ def test_values_that_are_no_text_are_read_as_text() -> None:
     """A plain dict may hold numbers and booleans."""
     settings = Settings.load({"linq:timeout": 30, "linq:liveCheck": False, "linq:maxRetries": 2}, environ={})
     assert (settings.timeout, settings.live_check, settings.max_retries) == (30.0, False, 2)
+
+
+@pytest.mark.parametrize(
+    ("config", "environ", "expected"),
+    [
+        ({}, {}, []),
+        ({"linq:allowedForwardings": "us,+4930"}, {}, [("linq:allowedForwardings", ("US", "+4930"))]),
+        ({}, {"LINQ_ALLOWED_FORWARDINGS": " * "}, [("LINQ_ALLOWED_FORWARDINGS", ("*",))]),
+        (
+            {"linq:allowedForwardings": '["GB"]', "linq:explicitProvider": "emea"},
+            {"LINQ_ALLOWED_FORWARDINGS": "GB,"},
+            [("linq:allowedForwardings of linq.Provider 'emea'", ("GB",)), ("LINQ_ALLOWED_FORWARDINGS", ("GB",))],
+        ),
+    ],
+)
+def test_where_calls_may_go_is_read_from_both(
+    config: dict[str, str], environ: dict[str, str], expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    """The one setting in which the environment does not give way: it also counts for a `linq.Provider`."""
+    found = Settings.load(config, environ=environ).allowed_forwardings
+    assert [(each.name, each.entries) for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", ",", "USA", "4930", "+0", "+", "US;GB", "US GB", "[", "**", "+49 30", "+1234567890123456"]
+)
+def test_where_calls_may_go_is_never_guessed(value: str) -> None:
+    """An empty or broken value is an error, not a rule that allows everything."""
+    with pytest.raises(ConfigurationError, match="LINQ_ALLOWED_FORWARDINGS must be countries like GB and beginnings"):
+        Settings.load({}, environ={"LINQ_ALLOWED_FORWARDINGS": value})

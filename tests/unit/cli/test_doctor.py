@@ -29,6 +29,7 @@ CHECKS = [
     "override",
     "key",
     "base URL",
+    "destinations",
     "way to the API",
     "API",
     "lines",
@@ -96,6 +97,18 @@ def test_all_is_well(doctor: Doctor, emulator: Emulator) -> None:
     assert checks["base URL"]["finding"] == f"{emulator.url}, which is not Linq's own"
     assert checks["lines"]["finding"] == "this key sees 3 lines, 1 of them forwarded"
     assert [request.method for request in emulator.requests] == ["GET"]
+
+
+def test_where_calls_may_go(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rule in force is shown, and a country that is none fails."""
+    assert doctor()[1]["destinations"]["finding"] == "calls may go to: anywhere but premium rate"
+    monkeypatch.setenv("LINQ_ALLOWED_FORWARDINGS", "us,+4930")
+    assert doctor()[1]["destinations"]["finding"] == "calls may go to: US, +4930 (LINQ_ALLOWED_FORWARDINGS)"
+    monkeypatch.setenv("LINQ_ALLOWED_FORWARDINGS", "UK")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["destinations"]["mark"] == "fails"
+    assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is no country."
 
 
 @pytest.mark.usefixtures("machine")

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from linq_provider import load_roster
-from linq_provider.cli.exported import exported, program_text
+from linq_provider.cli.exported import csv_text, exported, program_text
 from linq_provider.emulator import Emulator
 from linq_provider.phone_number import PhoneNumber
 
@@ -184,6 +184,56 @@ def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -
     assert "the number that it forwards to is not in E.164 format" in Path("lines.yaml").read_text()
 
 
+def test_a_roster_in_csv_is_read_back(export: Run, emulator: Emulator) -> None:
+    """For spreadsheets: a line that is not forwarded says none, and the columns that are for people are ignored."""
+    kinds = [line.line_type or "" for line in emulator.phone_numbers]
+    assert export("--format", "csv")[1] == (
+        "line,forwarding_number,type,id\n"
+        f"+12025550100,+12025559999,{kinds[1]},182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e\n"
+        f"+12025550101,none,{kinds[0]},29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10\n"
+    )
+    assert export("-o", "lines.csv") == (0, "", "")
+    assert load_roster("lines.csv") == {"+12025550100": "+12025559999", "+12025550101": ""}
+
+
+def test_a_type_is_no_formula(export: Run, emulator: Emulator) -> None:
+    """What a server writes must not be calculated by a spreadsheet."""
+    account = exported([PhoneNumber("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025550100", "", "=HYPERLINK(1)")])
+    assert "+12025550100,none,HYPERLINK(1),182bd5e5" in csv_text(account)
+
+
+def test_what_cannot_be_declared_in_csv_is_told_on_stderr(export: Run, emulator: Emulator) -> None:
+    """A table has no comments."""
+    emulator.set_forwarding("+12025550101", "office")
+    code, text, said = export("--format", "csv")
+    assert code == 0
+    assert load_roster_of(text) == {"+12025550100": "+12025559999"}
+    assert said.splitlines() == [
+        "1 of 2 lines cannot be declared as they are:",
+        "+12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format: write digits in"
+        " place of the letters",
+    ]
+
+
+def load_roster_of(text: str) -> dict[str, str]:
+    """What a CSV roster declares."""
+    Path("read.csv").write_text(text)
+    return load_roster("read.csv")
+
+
+def test_what_may_not_be_declared_is_a_comment(
+    export: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that forwards where calls may not go would be refused at preview, and nothing with it adopted."""
+    emulator.set_forwarding("+12025550101", "+19005551234")
+    assert "the number that it forwards to is a premium-rate number in the United States (+1)" in export()[1]
+    monkeypatch.setenv("LINQ_ALLOWED_FORWARDINGS", "+1900")
+    assert (
+        "the number that it forwards to is in the United States (+1), outside of LINQ_ALLOWED_FORWARDINGS"
+        in export()[1]
+    )
+
+
 def test_a_number_that_names_no_line(export: Run, emulator: Emulator) -> None:
     """A line whose number is not E.164 is declared by its id."""
     emulator.add_number("202-555-0107", phone_number_id="3a0f1b52-7c0d-4f7e-9d1e-0b8f6c5d4e21")
@@ -275,9 +325,9 @@ def test_a_folder_is_no_file(export: Run, emulator: Emulator) -> None:
     assert emulator.requests == []
 
 
-@pytest.mark.parametrize("arguments", [["-o", "lines.csv"], ["-o", "lines"], ["-o", "lines.txt", "--format", "yaml"]])
+@pytest.mark.parametrize("arguments", [["-o", "lines.txt"], ["-o", "lines"], ["-o", "lines.csv", "--format", "yaml"]])
 def test_a_name_that_nobody_would_read(export: Run, emulator: Emulator, arguments: list[str]) -> None:
-    """A program has to end in .py and a roster in .yaml or .yml; anything else is refused before anything is asked."""
+    """A program has to end in .py, a roster in .yaml, .yml or .csv; else it is refused before anything is asked."""
     code, text, said = export(*arguments)
     assert (code, text) == (1, "")
     assert f"{arguments[1]} is not a name for " in said

@@ -53,20 +53,20 @@ from linq_provider.errors import (
         (declared(None), 'forwarding_number is missing; write "" for not forwarded'),
         (
             declared("", line="+1 (202) 555-1234"),
-            "phone_number is not in E.164 format: remove the spaces, dashes, dots, brackets and any 'tel:'",
+            "phone_number is not in E.164 format: remove the spaces, dashes and brackets",
         ),
-        (declared("", line="+12025551234\n"), "phone_number is not in E.164 format: remove the spaces"),
+        (declared("", line="+12025551234\n"), "phone_number is not in E.164 format: remove the line breaks"),
         (
             declared("+1 202-555-9999"),
-            "forwarding_number is not in E.164 format: remove the spaces, dashes, dots, brackets and any",
+            "forwarding_number is not in E.164 format: remove the spaces and dashes",
         ),
         (
             declared("12025559999"),
-            "forwarding_number is not in E.164 format: put '+' before the country code",
+            "forwarding_number is not in E.164 format: if it is a number of the US or Canada, put + in front",
         ),
-        (declared("office"), "forwarding_number is not in E.164 format: '+', country code and number"),
-        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: '+', country code and number"),
-        (declared(" "), "forwarding_number is not in E.164 format: '+', country code and number"),
+        (declared("office"), "forwarding_number is not in E.164 format: write digits in place of the letters"),
+        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it anew: its digits"),
+        (declared(" "), "forwarding_number is not in E.164 format: it is blank: write '+', country code and number"),
     ],
 )
 def test_check_refuses_what_can_never_work(
@@ -118,7 +118,7 @@ def test_check_names_everything_that_is_wrong(lifecycle: ForwardingLifecycle) ->
     assert problems(lifecycle, Inputs("x", "y")) == [
         "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
         "phone_number_id is not a UUID: see `linq-provider numbers`",
-        "phone_number is not in E.164 format: '+', country code and number, 2 to 15 digits in all, like +12025551234",
+        "phone_number is not in E.164 format: write digits in place of the letters",
         'forwarding_number is missing; write "" for not forwarded',
     ]
 
@@ -232,16 +232,36 @@ def test_check_lets_a_new_resource_pass(lifecycle: ForwardingLifecycle, emulator
     assert problems(lifecycle, news) == []
 
 
-@pytest.mark.parametrize(("live", "shown"), [(ELSEWHERE, "+12025550001"), ("", "not forwarded")])
-def test_check_refuses_a_line_changed_outside_pulumi(
-    lifecycle: ForwardingLifecycle, emulator: Emulator, live: str, shown: str
-) -> None:
+def test_check_refuses_a_line_changed_outside_pulumi(lifecycle: ForwardingLifecycle, emulator: Emulator) -> None:
     """A changed declaration of a line changed by hand is refused, with its number and the way out."""
-    emulator.set_forwarding(SALES, live)
+    emulator.set_forwarding(SALES, ELSEWHERE)
     assert problems(lifecycle, declared(DESK), declared(OFFICE)) == [
-        f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {shown}."
+        f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {ELSEWHERE}."
         " Run `pulumi refresh` to see it, or set overwrite=True to replace it."
     ]
+
+
+def test_check_leaves_a_cleared_line_to_update(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """An interrupted replacement may have cleared it, so check only says so; update refuses, and nothing is sent."""
+    world.emulator.set_forwarding(SALES, "")
+    assert problems(lifecycle, declared(DESK), declared(OFFICE)) == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) is not forwarded any more: a replacement that did not finish cleared it, or"
+        " somebody else did. In the second case `pulumi up` refuses to forward it again."
+    ]
+    with pytest.raises(RefusedError, match="was changed outside Pulumi to not forwarded"):
+        lifecycle.update(recorded(OFFICE), declared(DESK))
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("news", [declared(OFFICE), declared(""), declared(DESK, overwrite=True)])
+def test_check_says_nothing_of_a_cleared_line_that_may_be_written(
+    lifecycle: ForwardingLifecycle, world: World, news: Inputs
+) -> None:
+    """One that does not change, one that is to be cleared, and one that may be written over."""
+    world.emulator.set_forwarding(SALES, "")
+    assert problems(lifecycle, news, declared(OFFICE)) == []
+    assert world.said == []
 
 
 @pytest.mark.parametrize(

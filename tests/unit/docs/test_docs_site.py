@@ -33,11 +33,13 @@ NO_MESSAGES = {
     "the argument api_key",  # where a key came from, inside of the message of a 401
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
-# doctor says itself what each of its findings means; the others write programs, rosters, help and summaries.
-NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py"}
+# doctor says itself what each of its findings means; the others write programs, rosters, help, summaries and names.
+NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py", "countries.py"}
 OUTPUT = {
     ("commands.py", "HELP"),
     ("drift.py", "HELP"),
+    ("check_rosters.py", "_print"),
+    ("destinations.py", "summary"),
     ("output.py", "count_forwarded"),
     *(("drift.py", name) for name in ("_print", "_summary", "_count")),
     *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),

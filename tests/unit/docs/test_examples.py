@@ -48,6 +48,7 @@ def test_an_example_needs_this_package_only(name: str) -> None:
     programs = [file for file in files_of(folder) if file.suffix == ".py"]
     own = {file.stem for file in programs}
     brought = BROUGHT | ({"pytest"} if (folder / "tests").exists() else set())
+    brought |= {"pulumi_policy"} if (folder / "policy").exists() else set()
     for program in programs:
         tree = ast.parse(program.read_text())
         names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]

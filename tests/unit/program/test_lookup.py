@@ -225,7 +225,8 @@ def test_a_line_that_the_key_does_not_see(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "hint"), [("+1 202 555 1234", "remove the spaces"), ("12025551234", "put '+' before"), ("", "like +1")]
+    ("line", "hint"),
+    [("+1 202 555 1234", "remove the spaces"), ("12025551234", "put + in front (+1…)"), ("", "like +1")],
 )
 def test_what_is_no_line_is_refused_without_a_request(emulator: Emulator, line: str, hint: str) -> None:
     """With the hint of what is wrong with the number."""

@@ -1,0 +1,100 @@
+"""`linq-provider check`: rosters, without key, engine or network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from linq_provider.cli.output import json_option, print_json
+from linq_provider.cli.stack_files import destinations_beside
+from linq_provider.core.destinations import Destinations, metadata_version
+from linq_provider.core.roster import RosterError, destination_problems, read_roster
+from linq_provider.core.roster_file import Problem, Row
+from linq_provider.errors import ConfigurationError, plain
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What came out of one file; `error` where it cannot be read as a whole."""
+
+    file: str
+    lines: int = 0
+    problems: Sequence[Problem] = field(default=())
+    notes: Sequence[Problem] = field(default=())
+    error: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether it can be declared as it is."""
+        return not self.problems and not self.error
+
+
+@click.command()
+@click.argument("files", metavar="FILE…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@json_option
+@click.pass_context
+def check(context: click.Context, *, files: tuple[Path, ...], as_json: bool) -> None:
+    """Check rosters as `pulumi preview` would, without key, engine or network.
+
+    Checked are the format of each file, its lines and numbers, and where calls may go: by LINQ_ALLOWED_FORWARDINGS and
+    by linq:allowedForwardings in the Pulumi.yaml and every Pulumi.*.yaml beside the file.
+
+    Each finding is a line: file, line, column and what is wrong. A note is no failure.
+
+    Exit status: 1 where a file cannot be declared as it is, else 0.
+    """
+    checked = [_checked(file) for file in files]
+    if as_json:
+        print_json({"ok": all(each.ok for each in checked), "files": [_as_json(each) for each in checked]})
+    else:
+        for each in checked:
+            _print(each)
+    context.exit(int(not all(each.ok for each in checked)))
+
+
+def _checked(file: Path) -> Checked:
+    name = plain(str(file), limit=200)
+    try:
+        roster = read_roster(file)
+        destinations = destinations_beside(file)
+    except RosterError as error:
+        return Checked(name, problems=error.problems)
+    except ConfigurationError as error:
+        return Checked(name, error=str(error))
+    problems = destination_problems(roster, destinations)
+    notes = [note for row in roster.values() if (note := _note(row, destinations))]
+    return Checked(name, len(roster), problems, notes)
+
+
+def _note(row: Row, destinations: Destinations) -> Problem | None:
+    country = destinations.doubt(row.number.text) if row.number.text else None
+    if country is None:
+        return None
+    text = f"such numbers are not in use in {country}, as far as version {metadata_version()} of the metadata knows"
+    return Problem(text, row.number.row, row.number.column)
+
+
+def _as_json(checked: Checked) -> dict[str, object]:
+    def places(problems: Sequence[Problem]) -> list[dict[str, object]]:
+        return [{"line": each.row, "column": each.column, "text": each.text} for each in problems]
+
+    return {
+        "file": checked.file,
+        "ok": checked.ok,
+        "lines": checked.lines,
+        "error": checked.error,
+        "problems": places(checked.problems),
+        "notes": places(checked.notes),
+    }
+
+
+def _print(checked: Checked) -> None:
+    if checked.error:
+        click.echo(checked.error, err=True)
+    for each in checked.problems:
+        click.echo(f"{checked.file}:{each.row}:{each.column}: {each.text}")
+    for each in checked.notes:
+        click.echo(f"{checked.file}:{each.row}:{each.column}: note: {each.text}")

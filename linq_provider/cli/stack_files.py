@@ -1,0 +1,67 @@
+"""What the settings files of a Pulumi project say of where calls may go, read without Pulumi."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from linq_provider.config import AllowedForwardings, allowed_forwardings
+from linq_provider.core.destinations import Destinations
+from linq_provider.errors import ConfigurationError, plain
+
+KEY = "linq:allowedForwardings"
+
+
+def destinations_beside(file: Path) -> Destinations:
+    """The rule of the environment and of every stack of the project in this file's folder: all of them count.
+
+    Raises:
+        ConfigurationError: a settings file cannot be read, or its setting cannot be used.
+    """
+    folder = file.parent
+    project = [found for name in ("Pulumi.yaml", "Pulumi.yml") for found in _setting(folder / name)]
+    stacks = sorted([*folder.glob("Pulumi.*.yaml"), *folder.glob("Pulumi.*.yml")])
+    found = [setting for stack in stacks for setting in list(_setting(stack)) or project] if stacks else project
+    return Destinations((*dict.fromkeys(found), *allowed_forwardings()))
+
+
+def _setting(file: Path) -> Iterator[AllowedForwardings]:
+    """The setting of one file, if it has it, under the name of that file."""
+    value = _config(file).get(KEY)
+    if isinstance(value, dict):
+        if "secure" in value:
+            raise ConfigurationError(
+                f"{KEY} is encrypted in {plain(file.name)}, so it cannot be checked here.",
+                next_step="It is no secret: set it again without --secret.",
+            )
+        value = value.get("value", value.get("default"))
+    if value is None:
+        return
+    text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    for setting in allowed_forwardings({KEY: text}, environ={}):
+        yield replace(setting, name=f"{KEY} in {plain(file.name)}")
+
+
+def _config(file: Path) -> dict[str, Any]:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """Norway is no False: NO, unquoted, is text, as it is to Pulumi."""
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":bool")]
+        for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    try:
+        read = yaml.load(file.read_text(encoding="utf-8"), Loader=Loader)
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, yaml.YAMLError):
+        raise ConfigurationError(
+            f"{plain(file.name)} cannot be read, so it is not known where calls may go.",
+            next_step="Run `pulumi config` there: it says what is wrong.",
+        ) from None
+    config = read.get("config") if isinstance(read, dict) else None
+    return config if isinstance(config, dict) else {}

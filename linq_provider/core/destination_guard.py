@@ -1,0 +1,91 @@
+"""When the rule for destinations applies: to a declared number that is new or changed, and again before it is written.
+
+A number that stands in the state already is left alone, so that a rule that comes later breaks nothing. What is worth
+knowing of such numbers is said once, when the process ends, because only then all of them are known.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from linq_provider.core.destinations import Destinations, metadata_version
+from linq_provider.core.records import Inputs
+from linq_provider.errors import RefusedError
+
+
+class DestinationGuard:
+    """The rule of one account, as the resources of one provider process meet it. `notify` receives a text for the user.
+
+    Unchanged numbers are looked up by a thread of their own: an `up` without changes must not wait for them.
+    """
+
+    def __init__(self, destinations: Destinations, *, notify: Callable[[str], None]) -> None:
+        self._destinations = destinations
+        self._notify = notify
+        self._lock = threading.Lock()
+        self._doubts: Counter[str] = Counter()
+        self._unchanged: SimpleQueue[str | None] = SimpleQueue()
+        self._broken = 0
+        self._counting: threading.Thread | None = None
+
+    def problems(self, olds: Inputs, news: Inputs) -> list[str]:
+        """What stands against a well-formed declaration; `olds` is empty for a new resource."""
+        line, number = news.phone_number, news.forwarding_number
+        problems = []
+        if isinstance(line, str) and line != olds.phone_number and (found := self._destinations.line_problem(line)):
+            problems.append(f"phone_number {found}")
+        if not isinstance(number, str) or not number:
+            return problems
+        if number == olds.forwarding_number:
+            self._count(number)
+        elif found := self._destinations.problem(number):
+            problems.append(f"forwarding_number {found}")
+        elif country := self._destinations.doubt(number):
+            with self._lock:
+                self._doubts[country] += 1
+        return problems
+
+    def refuse(self, number: str, *, recorded: str | None) -> None:
+        """Refuse to write a number that breaks the rule and is not the one that the state records.
+
+        Raises:
+            RefusedError: it says which rule, and names no number.
+        """
+        if number and number != recorded and (problem := self._destinations.problem(number)):
+            raise RefusedError(f"The forwarding number {problem}.", next_step="Nothing was written.")
+
+    def tell(self) -> None:
+        """Say what there is to say, once all declarations were checked."""
+        if self._counting:
+            self._unchanged.put(None)
+            self._counting.join()
+        if self._broken:
+            one = self._broken == 1
+            numbers = "1 declared number breaks" if one else f"{self._broken:,} declared numbers break"
+            self._notify(
+                f"{numbers} the rule of where calls may go, which is now: {self._destinations.summary}."
+                f" {'It stays' if one else 'They stay'} until the program declares another number."
+            )
+        if self._doubts:
+            self._notify(
+                f"New or changed numbers in a range that is not in use: {_counted(self._doubts)}; as far as version"
+                f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes; the run goes on."
+            )
+
+    def _count(self, number: str) -> None:
+        with self._lock:
+            if self._counting is None:
+                self._counting = threading.Thread(target=self._look_up, name="linq-destinations", daemon=True)
+                self._counting.start()
+        self._unchanged.put(number)
+
+    def _look_up(self) -> None:
+        while (number := self._unchanged.get()) is not None:
+            self._broken += self._destinations.problem(number) is not None
+
+
+def _counted(doubts: Counter[str]) -> str:
+    return ", ".join(f"{count:,} in {country}" for country, count in sorted(doubts.items()))

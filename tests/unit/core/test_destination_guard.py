@@ -1,0 +1,101 @@
+"""When the rule for destinations applies, and what is said of numbers to which it does not."""
+
+from __future__ import annotations
+
+import pytest
+
+from linq_provider.config import AllowedForwardings
+from linq_provider.core.destination_guard import DestinationGuard
+from linq_provider.core.destinations import Destinations, metadata_version
+from linq_provider.core.records import Inputs, Unknown
+from linq_provider.errors import RefusedError
+
+LINE = "+12025550100"
+OFFICE = "+12025559999"
+LONDON = "+442071838750"
+OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there"
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """What the user is told."""
+    return []
+
+
+@pytest.fixture
+def guard(said: list[str]) -> DestinationGuard:
+    """Calls may go to the US and to Egypt."""
+    allowed = AllowedForwardings("linq:allowedForwardings", ("US", "EG"))
+    return DestinationGuard(Destinations((allowed,)), notify=said.append)
+
+
+def declared(number: str | Unknown | None, line: str = LINE) -> Inputs:
+    """A line by its number."""
+    return Inputs(phone_number=line, forwarding_number=number)
+
+
+@pytest.mark.parametrize("olds", [Inputs(), declared(OFFICE), declared("")])
+def test_a_new_or_changed_number_has_to_pass(guard: DestinationGuard, said: list[str], olds: Inputs) -> None:
+    """Whatever the state held before."""
+    assert guard.problems(olds, declared(LONDON)) == [f"forwarding_number {OUTSIDE}"]
+    guard.tell()
+    assert said == []
+
+
+@pytest.mark.parametrize("number", ["", Unknown.UNKNOWN, None, OFFICE])
+def test_what_is_allowed_or_not_known_yet_passes(guard: DestinationGuard, number: str | Unknown | None) -> None:
+    """Not forwarded is no destination."""
+    assert guard.problems(Inputs(), declared(number)) == []
+
+
+def test_a_number_of_the_state_stays_usable_and_is_counted(guard: DestinationGuard, said: list[str]) -> None:
+    """One line says how many there are and what holds now; it names no number."""
+    for olds, news in [
+        (declared(LONDON), declared(LONDON)),
+        (declared(LONDON), Inputs("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", None, LONDON, overwrite=True)),
+        (declared(OFFICE), declared(OFFICE)),
+    ]:
+        assert guard.problems(olds, news) == []
+    guard.tell()
+    assert said == [
+        "2 declared numbers break the rule of where calls may go, which is now: US, EG (linq:allowedForwardings). They"
+        " stay until the program declares another number."
+    ]
+
+
+def test_one_number_of_the_state_is_one(guard: DestinationGuard, said: list[str]) -> None:
+    """In the singular."""
+    guard.problems(declared(LONDON), declared(LONDON))
+    guard.tell()
+    assert said[0].startswith("1 declared number breaks the rule of where calls may go")
+    assert said[0].endswith("It stays until the program declares another number.")
+
+
+def test_numbers_that_are_not_in_use_are_told_once(guard: DestinationGuard, said: list[str]) -> None:
+    """With their countries and the version of the metadata; those of the state are not mentioned."""
+    for number in ("+2025559999", "+2025558888", OFFICE):
+        assert guard.problems(Inputs(), declared(number)) == []
+    assert guard.problems(declared("+2025557777"), declared("+2025557777")) == []
+    guard.tell()
+    assert said == [
+        "New or changed numbers in a range that is not in use: 2 in Egypt (+20); as far as version"
+        f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes; the run goes on."
+    ]
+
+
+def test_a_new_line_has_to_have_the_length_of_its_country(guard: DestinationGuard) -> None:
+    """One of the state is left alone."""
+    (problem,) = guard.problems(Inputs(), declared(OFFICE, line="+20255"))
+    assert problem.startswith("phone_number is not the length of a phone number in Egypt (+20)")
+    assert guard.problems(declared(OFFICE, line="+20255"), declared("", line="+20255")) == []
+
+
+def test_before_a_write_the_rule_is_asked_again(guard: DestinationGuard) -> None:
+    """Except for the number that the state records, so that an unrelated change can still be made."""
+    guard.refuse(OFFICE, recorded=None)
+    guard.refuse(LONDON, recorded=LONDON)
+    guard.refuse("", recorded=LONDON)
+    for recorded in (None, "", OFFICE):
+        with pytest.raises(RefusedError) as refused:
+            guard.refuse(LONDON, recorded=recorded)
+        assert str(refused.value) == f"The forwarding number {OUTSIDE}. Nothing was written."
