@@ -8,6 +8,7 @@ from __future__ import annotations
 ENGINE = "tests/engine/"
 ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
+CHAINS = "tests/unit/api/test_exception_chains.py"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
 CLIENT_DEADLINE = "tests/unit/api/test_client_deadline.py::"
@@ -160,8 +161,8 @@ MUTANTS = [
     (
         "row 07: success:false is no success",
         "api/answers.py",
-        'payload.get("success", True) is not True or payload.get("error")',
-        "False",
+        'payload.get("success", True) is True and not payload.get("error")',
+        "True",
         f"{ANSWERS}test_row_07_a_body_of_another_shape_is_a_typed_error",
     ),
     (
@@ -1667,5 +1668,40 @@ MUTANTS = [
         "        self._over.set()\n",
         "",
         f"{CLIENT_DEADLINE}test_row_11_no_thread_is_left_behind",
+    ),
+    (
+        "row 11: the socket of an answer without a length is known",
+        "api/deadline.py",
+        "watchdog.answering = self.sock",
+        "watchdog.answering = None",
+        f"{TRANSPORT_DEADLINE}test_row_11_an_answer_that_never_ends_ends_at_the_deadline",
+    ),
+    (
+        "no other encoding than the one that was asked for",
+        "api/transport.py",
+        'not in ("", "identity", ENCODING)',
+        'in ("never",)',
+        "tests/unit/api/test_bounds.py",
+    ),
+    (
+        "cookies are not kept",
+        "api/transport.py",
+        "            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))",
+        "           ",
+        f"{TRANSPORT}test_cookies_of_the_server_are_not_kept",
+    ),
+    (
+        "row 26: no request is behind an exception",
+        "api/transport.py",
+        '                failure = self._translated(error, f"{method} {path}", timed_out=watchdog.expired)\n',
+        '                raise self._translated(error, f"{method} {path}", timed_out=watchdog.expired) from None\n',
+        CHAINS,
+    ),
+    (
+        "row 26: no answer is behind an exception",
+        "api/answers.py",
+        "        invalid = invalid_answer(request, str(error), truncated=error.truncated)\n",
+        "        raise invalid_answer(request, str(error), truncated=error.truncated) from None\n",
+        CHAINS,
     ),
 ]
