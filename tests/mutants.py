@@ -249,7 +249,7 @@ MUTANTS = [
     (
         "row 12: a refused certificate is one attempt",
         "api/transport.py",
-        "if isinstance(error, requests.exceptions.SSLError) and not ended:",
+        "if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:",
         "if False:",
         f"{TRANSPORT_NETWORK}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
     ),

@@ -14,6 +14,7 @@ from linq_provider.errors import (
     InternalServerError,
     LinqError,
     NotFoundError,
+    RateLimitError,
     RefusedError,
 )
 
@@ -69,7 +70,12 @@ def test_as_many_at_a_time_as_allowed() -> None:
 
 @pytest.mark.parametrize(
     ("error", "made"),
-    [(APIConnectionError("down"), 3), (answered(InternalServerError, 503), 3), (answered(AuthenticationError, 401), 1)],
+    [
+        (APIConnectionError("down"), 3),
+        (answered(InternalServerError, 503), 3),
+        (answered(RateLimitError, 429), 3),
+        (answered(AuthenticationError, 401), 1),
+    ],
 )
 def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> None:
     """After failures in a row, or one refused key, the rest is not tried, and each line says so."""

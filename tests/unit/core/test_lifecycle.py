@@ -77,11 +77,24 @@ def test_diff_of_another_line_is_a_replacement(lifecycle: ForwardingLifecycle, n
     assert lifecycle.diff(recorded(OFFICE), news) == Diff(True, (name,))
 
 
+def test_diff_of_what_was_only_read_is_no_change(lifecycle: ForwardingLifecycle) -> None:
+    """What `.get()` recorded is declared by neither name: nothing is ever to do for it."""
+    assert lifecycle.diff(replace(recorded(OFFICE), declared_by=""), Inputs()) == Diff(False)
+
+
 def test_diff_makes_no_request(world: World) -> None:
     """No diff asks the server for anything."""
     for news in (declared(OFFICE), declared(DESK), declared(OFFICE, line=SUPPORT)):
         world.process().diff(recorded(OFFICE), news)
     assert world.methods() == []
+
+
+def test_diff_trusts_an_old_list_that_agrees_with_the_state(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """Where the last list has the recorded line under its number, no newer one is asked for."""
+    assert problems(lifecycle, declared(OFFICE)) == []
+    world.now += 60
+    lifecycle.diff(recorded(OFFICE), declared(DESK))
+    assert world.methods() == ["GET"]
 
 
 # create
@@ -396,8 +409,13 @@ def test_delete_after_the_new_create_failed(lifecycle: ForwardingLifecycle, worl
     with pytest.raises(PermissionDeniedError):
         lifecycle.create(declared(DESK, overwrite=True))
     world.emulator.clear_requests()
-    with pytest.raises(RefusedError, match="which failed in this run"):
+    with pytest.raises(RefusedError) as refused:
         lifecycle.delete(recorded(OFFICE))
+    assert str(refused.value) == (
+        f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program, which failed in this run."
+        " Its forwarding was left as it is, and the old resource stays in the state."
+        " Fix that resource, then run `pulumi up` again."
+    )
     assert world.writes() == []
     assert world.emulator.forwarding(SALES) == OFFICE
 
@@ -463,6 +481,97 @@ def test_a_failing_delete_is_an_error(lifecycle: ForwardingLifecycle, world: Wor
     with pytest.raises(LinqError, match=f"HTTP {fault}"):
         lifecycle.delete(recorded(OFFICE))
     assert world.said == []
+
+
+# delete, where another resource of the program declares the line
+
+
+@pytest.mark.parametrize("number", [DESK, ""])
+def test_delete_leaves_the_number_that_the_other_resource_declares(
+    lifecycle: ForwardingLifecycle, world: World, number: str
+) -> None:
+    """An unchanged resource declares another number than the line has by the old one: it is written, and told."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle.check(declared(number), declared(number))
+    lifecycle.diff(recorded(number), declared(number))
+    lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
+    assert world.writes() == [(SALES, number)]
+    assert world.said == [f"Line {SALES} ({SALES_NUMBER}) now forwards as another resource of this program declares."]
+
+
+@pytest.mark.parametrize("live", [ELSEWHERE, DESK])
+def test_delete_writes_no_line_of_another_resource_needlessly(
+    lifecycle: ForwardingLifecycle, world: World, live: str
+) -> None:
+    """Somebody else's number stays, and the declared one is not written again."""
+    world.emulator.set_forwarding(SALES, live)
+    lifecycle.check(declared(DESK), declared(DESK))
+    lifecycle.diff(recorded(DESK), declared(DESK))
+    lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
+    assert world.writes() == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) keeps its forwarding: another resource of this program declares it."
+    ]
+
+
+def test_delete_before_the_create_of_another_resource(world: World) -> None:
+    """The delete leaves the write to the create, which may replace the number that the old resource set."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    run = world.process(live_check=False)
+    assert problems(run, declared(DESK)) == []
+    run.delete(recorded(OFFICE))
+    assert world.methods() == []
+    run.create(declared(DESK))
+    assert world.writes() == [(SALES, DESK)]
+
+
+# An operator's decision for one run
+
+
+def test_a_delete_that_may_overwrite_clears_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=overwrite the line is cleared, and the message names the number."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.process(on_conflict="overwrite").delete(recorded(OFFICE))
+    assert world.writes() == [(SALES, "")]
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and is cleared"
+        " (LINQ_ON_CONFLICT=overwrite)."
+    ]
+
+
+def test_a_delete_that_keeps_leaves_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=keep the delete completes without a write, and the message names the number."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.process(on_conflict="keep").delete(recorded(OFFICE))
+    assert world.writes() == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and keeps its forwarding"
+        " (LINQ_ON_CONFLICT=keep)."
+    ]
+
+
+def test_a_write_that_may_overwrite_replaces_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=overwrite check, create and update pass, and each message says why."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.emulator.set_forwarding(SUPPORT, ELSEWHERE)
+    run = world.process(on_conflict="overwrite")
+    assert problems(run, declared(OFFICE)) == []
+    run.create(declared(OFFICE))
+    run.update(recorded(OFFICE, line=SUPPORT), declared(DESK, line=SUPPORT_NUMBER))
+    assert world.writes() == [(SALES, OFFICE), (SUPPORT, DESK)]
+    assert world.said == [
+        f"Line {line} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+        for line in (SALES, SUPPORT)
+    ]
+
+
+def test_keep_lets_no_write_pass(world: World) -> None:
+    """LINQ_ON_CONFLICT=keep is about deletes: a write over another number is refused all the same."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    run = world.process(on_conflict="keep")
+    assert "already forwards to" in problems(run, declared(OFFICE))[0]
+    with pytest.raises(RefusedError, match="already forwards to"):
+        run.create(declared(OFFICE))
 
 
 # Whole runs

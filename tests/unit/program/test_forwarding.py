@@ -70,6 +70,37 @@ def test_get_reads_by_id(registered: Registered) -> None:
     assert registered.inputs("seen") == {}
 
 
+def test_get_takes_an_id_in_capitals(registered: Registered) -> None:
+    """The id is asked for in lower case, as Linq writes it."""
+    run(lambda: linq.PhoneNumberForwarding.get("seen", SALES.upper()))
+    assert registered.resources["seen"].resource_id == SALES
+
+
+def test_options_are_passed_on(registered: Registered) -> None:
+    """To what is declared, to what is only read, and to a provider: each is registered below its parent."""
+    urns: list[str] = []
+
+    @run
+    def _program() -> pulumi.Output[None]:
+        below = pulumi.ResourceOptions(parent=pulumi.ComponentResource("test:index:Desk", "desk"))
+        line = forward("x", opts=below)
+        seen = linq.PhoneNumberForwarding.get("seen", SUPPORT, below)
+        provider = linq.Provider("emea", api_key="canary-5be1c7", opts=below)
+        return pulumi.Output.all(line.urn, seen.urn, provider.urn).apply(urns.extend)
+
+    assert [urn.split("::")[2].partition("$")[0] for urn in urns] == ["test:index:Desk"] * 3
+
+
+def test_get_takes_no_phone_number(registered: Registered) -> None:
+    """Only an id names a line to read, and the message says where to find it."""
+    with pytest.raises(ProgramError) as refused:
+        linq.PhoneNumberForwarding.get("seen", SALES_NUMBER)
+    assert str(refused.value) == (
+        "PhoneNumberForwarding.get() takes a phone_number_id, and '+12025551234' is none."
+        " Look the id up with linq.get_phone_number(...).id."
+    )
+
+
 # One line, one resource
 
 
