@@ -93,7 +93,7 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        with self._failing(olds, news):
+        with self._failing(news):
             self._account.refresh()
             refuse_many_clears(self._account, self._declarations, olds, news)
         return self._apply(olds, news)
@@ -172,7 +172,7 @@ class FleetLifecycle:
         return problems
 
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
-        with self._failing(olds, news):
+        with self._failing(news):
             if errors := self._reconcile(olds, news):
                 raise _incomplete(olds, news, errors)
         return news
@@ -271,7 +271,7 @@ class FleetLifecycle:
         )
 
     @contextmanager
-    def _failing(self, olds: Fleet, news: Fleet) -> Iterator[None]:
+    def _failing(self, news: Fleet) -> Iterator[None]:
         """Remember of which lines the state will have no owner: a fleet that failed is recorded as it was."""
         try:
             yield

@@ -190,6 +190,13 @@ def test_a_line_that_nobody_declares_has_no_owner() -> None:
     assert owner(declared=False) is None
 
 
+def test_an_owner_may_declare_an_unknown_number() -> None:
+    """The line is not cleared, and nobody knows yet where it will forward."""
+    declarations = Declarations()
+    declarations.declare({SALES: None})
+    assert declarations.owner(SALES) == Owner(None, lost=False, pending=True)
+
+
 @pytest.mark.parametrize("facts", [{}, {"kept": True}, {"written": True}, {"replaced": True}])
 def test_an_owner_has_its_line_or_will_have(facts: dict[str, bool]) -> None:
     """Where nothing failed, who declares a line has it in the state, wrote it, or is about to."""

@@ -176,6 +176,16 @@ def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, wo
     assert problems(lifecycle, declared(DESK)) == []  # checked once more, as new
     lifecycle.create(declared(DESK))
     lifecycle.delete(recorded(OFFICE))
+    assert world.methods() == ["GET", "PUT"]
+    assert world.writes() == [(SALES, DESK)]
+
+
+def test_create_for_a_replacement_of_a_line_that_was_cleared(world: World) -> None:
+    """The number that the state records is gone from the line: it is free, and is written."""
+    run = world.process(live_check=False)
+    run.check(declared(OFFICE), declared(DESK))
+    run.diff(recorded(OFFICE), declared(DESK))
+    run.create(declared(DESK))
     assert world.writes() == [(SALES, DESK)]
 
 
@@ -235,6 +245,7 @@ def test_update_is_one_write(lifecycle: ForwardingLifecycle, world: World) -> No
     world.emulator.set_forwarding(SALES, OFFICE)
     made = lifecycle.update(recorded(OFFICE), declared(DESK))
     assert made == Outputs(SALES, SALES_NUMBER, DESK, "phone_number", None)
+    assert world.methods() == ["GET", "PUT"]
     assert world.writes() == [(SALES, DESK)]
     assert world.said == []
 
@@ -293,6 +304,14 @@ def test_update_of_a_line_that_another_resource_took(lifecycle: ForwardingLifecy
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.create(declared(OFFICE, line=SALES))
     with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
+        lifecycle.update(recorded(OFFICE), declared(DESK))
+    assert world.writes() == []
+
+
+def test_update_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """A line whose id and number are both gone is not seen by this key, and nothing is written."""
+    world.emulator.remove_number(SALES)
+    with pytest.raises(RefusedError, match="This key does not see the declared line"):
         lifecycle.update(recorded(OFFICE), declared(DESK))
     assert world.writes() == []
 
@@ -384,6 +403,15 @@ def test_delete_clears_the_line(lifecycle: ForwardingLifecycle, world: World, li
     lifecycle.delete(recorded(OFFICE))
     assert world.writes() == [(SALES, "")]
     assert world.said == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_delete_of_a_line_that_was_never_forwarded(lifecycle: ForwardingLifecycle, world: World, there: bool) -> None:
+    """Where state and list agree that nothing is forwarded, nothing is sent, also where the line is gone."""
+    if not there:
+        world.emulator.remove_number(SALES)
+    lifecycle.delete(recorded(""))
+    assert world.writes() == []
 
 
 @pytest.mark.parametrize("line", [SALES_NUMBER, SALES.upper()])
