@@ -1199,7 +1199,7 @@ MUTANTS = [
     (
         "row 42: a renamed fleet has the limit of an update",
         "core/fleet.py",
-        "        if allowed is not None:\n",
+        "        if nothing.allow_clearing is not None:\n",
         "        if False:\n",
         "tests/engine/test_ownership.py::test_a_renamed_fleet_does_not_silence_what_was_cut",
     ),

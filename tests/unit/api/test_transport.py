@@ -230,6 +230,16 @@ def test_a_name_that_cannot_be_resolved_is_tried_again(monkeypatch: pytest.Monke
     assert asked == ["api.linq.example"] * 3
 
 
+def test_a_request_that_cannot_be_made_is_not_tried_again() -> None:
+    """A key that no header can hold: the defect is named, the key is not."""
+    with RawServer(answering(http())) as server, pytest.raises(APIConnectionError) as caught:
+        get(Transport(base_url=f"http://127.0.0.1:{server.port}", api_key="\u2192"))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: the request could not be made (UnicodeEncodeError). Please report this."
+    )
+    assert caught.value.transient is False
+
+
 @settings(
     database=None,
     deadline=None,

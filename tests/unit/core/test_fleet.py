@@ -369,6 +369,16 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
     assert world.said[-1] == "The same holds for 3 more lines."
 
 
+def test_ten_lines_are_all_of_them(world: World) -> None:
+    """Where every line is named, nothing is said of more."""
+    lines = world.numbers(10)
+    for line in lines:
+        world.set(line, ELSEWHERE)
+    world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
+    assert len(world.said) == 10
+    assert all("which was replaced" in text for text in world.said)
+
+
 # Lines taken out of the map
 
 

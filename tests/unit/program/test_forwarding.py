@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from typing import Any
@@ -43,7 +44,9 @@ def test_what_is_registered(registered: Registered) -> None:
     assert registered.inputs("refusing") == {"phone_number_id": SUPPORT, "forwarding_number": OFFICE}
     assert registered.inputs("taking")["overwrite"] is True
     assert registered.inputs("later")["overwrite"] is False
-    assert len(registered.resources["plain"].inputs["__provider"]) < 120
+    provider = registered.resources["plain"].inputs["__provider"]
+    assert len(provider) < 120
+    assert b"PhoneNumberForwardingProvider" in base64.b64decode(provider)
 
 
 def test_outputs_in_a_unit_test(registered: Registered) -> None:
@@ -208,6 +211,18 @@ def test_import_is_refused(registered: Registered) -> None:
     assert str(refused.value) == (
         "Remove import_ from 'x': Pulumi cannot import dynamic resources. Only declare it: adoption is"
         " automatic. A line that already holds the declared number is adopted without a write."
+    )
+
+
+@pytest.mark.parametrize("declared", [{"forwarding_number": OFFICE}, {"phone_number": SALES_NUMBER}])
+def test_an_id_beside_a_declaration_is_refused(registered: Registered, declared: dict[str, str]) -> None:
+    """With an id in its options a resource is only read, so a declaration would be ignored."""
+    arguments: dict[str, Any] = {"forwarding_number": None} | declared
+    with pytest.raises(ProgramError) as refused:
+        linq.PhoneNumberForwarding("x", **arguments, opts=pulumi.ResourceOptions(id=SALES))
+    assert str(refused.value) == (
+        "'x' has an id in its options, so it would only be read, and nothing written. Remove the id to declare the line,"
+        " or use PhoneNumberForwarding.get() to read it."
     )
 
 
