@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from lifecycles import Clock
+from waiting import wait_until
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -740,8 +741,9 @@ def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
         with declarations.try_clear(world.id(line), line) as owner:
             assert owner is None
             creation = pool.submit(single.create, one(line))
+            wait_until(lambda: world.emulator.requests)
             with pytest.raises(StillWaiting):
-                creation.result(0.1)
+                creation.result(0.2)
             account.set_forwarding_number(account.require(line), "")
         assert creation.result(10).forwarding_number == OFFICE
     assert world.live(1) == [OFFICE]
