@@ -168,6 +168,14 @@ def test_create_of_a_line_out_of_sight(lifecycle: ForwardingLifecycle, world: Wo
     assert world.writes() == []
 
 
+def test_create_of_an_unknown_number(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """The engine resolves every input before a create; where one is not known all the same, nothing is written."""
+    with pytest.raises(LinqError) as refused:
+        lifecycle.create(declared(UNKNOWN))
+    assert str(refused.value) == "An input that must be known by now is not. Please report this."
+    assert world.writes() == []
+
+
 def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, world: World) -> None:
     """With replace_on_changes a line is created anew: the number that its state records is no stranger's."""
     world.emulator.set_forwarding(SALES, OFFICE)
