@@ -131,7 +131,7 @@ def test_row_04_the_timeout_setting_moves_the_deadline(emulator: Emulator, fake:
     assert len(emulator.requests) == 2
 
 
-def test_row_04_a_short_wait_beyond_the_deadline_is_named(emulator: Emulator, fake: FakeTime) -> None:
+def test_a_short_wait_beyond_the_deadline_is_named(emulator: Emulator, fake: FakeTime) -> None:
     """A second that is not left any more is told like an hour."""
     emulator.fail(Fault.rate_limited("1"), times=None)
     with pytest.raises(RateLimitError, match="Linq asks to wait 1 s"):
@@ -139,7 +139,7 @@ def test_row_04_a_short_wait_beyond_the_deadline_is_named(emulator: Emulator, fa
     assert len(emulator.requests) == 5
 
 
-def test_row_04_a_deadline_without_retry_after_names_no_wait(
+def test_a_deadline_without_retry_after_names_no_wait(
     emulator: Emulator, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where only the backoff goes beyond the deadline, Linq asked for nothing."""

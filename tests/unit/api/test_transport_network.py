@@ -192,7 +192,7 @@ def test_row_30_a_proxy_that_is_no_address_is_not_tried_again(monkeypatch: pytes
         ("https://127.0.0.1", "elsewhere.example", None),
     ],
 )
-def test_row_30_the_proxy_of_a_request_is_known(
+def test_the_proxy_of_a_request_is_known(
     monkeypatch: pytest.MonkeyPatch, base_url: str, no_proxy: str, proxy: str | None
 ) -> None:
     """What `doctor` tells is what a request does: NO_PROXY counts, and this machine needs no proxy."""
