@@ -41,7 +41,7 @@ coverage: $(INSTALLED) ## branch coverage of all tests, provider processes inclu
 	@rm -rf .coverage
 	@$(WITH_TOOLS) coverage run $(BIN)/pytest -n 2 && coverage combine --quiet && coverage report
 
-soak: $(INSTALLED) ## 10,000 operations with faults, 20 kills of each kind, 300 walks of each kind, 1,000 lines, mutation-score: hours
+soak: $(INSTALLED) ## mutation-score, 10,000 operations with faults, 20 kills and 300 walks of each kind, 1,000 lines: hours
 	@$(MAKE) --no-print-directory mutation-score
 	@$(WITH_CLI) python tools/soak.py
 	@$(WITH_CLI) python tools/soak_lists.py
