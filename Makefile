@@ -24,7 +24,7 @@ WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/bootstrap/go_programs.py toxi
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix coverage soak lint mutants bench docs build clean
+.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench docs build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -42,7 +42,8 @@ coverage: $(INSTALLED) ## branch coverage of all tests, provider processes inclu
 	@rm -rf .coverage
 	@$(WITH_TOOLS) coverage run $(BIN)/pytest -n 2 && coverage combine --quiet && coverage report
 
-soak: $(INSTALLED) ## 10,000 operations with faults, 20 kills of each kind, 300 walks of each kind, 1,000 lines: hours
+soak: $(INSTALLED) ## mutation-score, 10,000 operations with faults, 20 kills and 300 walks of each kind, 1,000 lines: hours
+	@$(MAKE) --no-print-directory mutation-score
 	@$(WITH_CLI) python tools/soak.py
 	@$(WITH_CLI) python tools/soak_lists.py
 	@WALKS=300 $(BIN)/pytest -n 2 tests/unit/core/test_walk.py tests/unit/core/test_fleet_walk.py
@@ -58,6 +59,11 @@ lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
 mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test must turn red
 	@$(WITH_TOOLS) python tools/mutants.py
 
+mutation-score: $(INSTALLED) ## mutmut on the rules, the transport and the resource: 90 % must be found by unit tests; part of soak
+	@rm -rf mutants
+	@said=$$($(BIN)/mutmut run --max-children 3 2>&1) || { echo "$$said" | tr '\r' '\n' | tail -n 40 >&2; exit 1; }
+	@$(BIN)/mutmut results --all true | $(BIN)/python tools/mutation_score.py
+
 bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
 	@$(WITH_CLI) cd tools && python -m bench
 
@@ -67,7 +73,7 @@ docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; war
 build: $(DIST) ## wheel and source distribution, in dist
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
-	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis mutants
 
 $(DEPENDENCIES): constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

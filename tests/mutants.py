@@ -252,7 +252,7 @@ MUTANTS = [
     (
         "row 12: a refused certificate is one attempt",
         "api/transport.py",
-        "if isinstance(error, requests.exceptions.SSLError) and not ended:",
+        "if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:",
         "if False:",
         f"{TRANSPORT_NETWORK}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
     ),
@@ -1301,7 +1301,7 @@ MUTANTS = [
     (
         "row 42: a renamed fleet has the limit of an update",
         "core/fleet.py",
-        "        if allowed is not None:\n",
+        "        if nothing.allow_clearing is not None:\n",
         "        if False:\n",
         "tests/engine/test_ownership.py::test_a_renamed_fleet_does_not_silence_what_was_cut",
     ),

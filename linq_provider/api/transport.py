@@ -192,8 +192,8 @@ def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str
     """What is wrong and the next step, where another attempt would fail in the same way before it sends."""
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     ended = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
-    if isinstance(error, requests.exceptions.SSLError) and not ended:
-        reason = getattr(tls, "verify_message", "") or getattr(tls, "reason", "") or causes[-1]
+    if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:
+        reason = getattr(tls, "verify_message", None) or tls.reason or tls
         return f"the TLS connection was refused: {plain(str(reason))}", (
             "Check linq:baseUrl; a company's own certificate authority belongs into REQUESTS_CA_BUNDLE."
         )

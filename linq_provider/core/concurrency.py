@@ -27,7 +27,7 @@ def run_concurrently(
     `retries` counts the requests that were sent again so far.
     """
     breaker = _Breaker(max(limit, IN_A_ROW))
-    with ThreadPoolExecutor(limit, "linq-fleet") as pool:
+    with ThreadPoolExecutor(limit) as pool:
         under_way = {line: pool.submit(breaker.attempt, call) for line, call in calls.items()}
         with _progress(under_way.values(), notify=notify, retries=retries, every=notify_every):
             ended = {line: future.exception() for line, future in under_way.items()}

@@ -111,7 +111,7 @@ class Declarations:
         with self._lock:
             self._catch_up()
             for name, number in lines.items():
-                earlier = self._lines[name].number if name in self._lines else None
+                earlier = self._lines[name].number
                 if None not in (earlier, number) and earlier != number:
                     raise second_owner(name)
             self._add("declare", list(lines), list(lines.values()), [name in kept for name in lines])

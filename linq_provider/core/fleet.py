@@ -17,7 +17,7 @@ from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
 from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
-from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, validate_fleet, validate_lines
+from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, Unknown, validate_fleet, validate_lines
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
@@ -83,7 +83,7 @@ class FleetLifecycle:
         kept = [line for line in olds.lines if line in news.lines and self._declarations.keeps(line)]
         if not changes:
             self._declarations.mark_unchanged(*kept)
-        for line in kept if changes else ():
+        for line in kept:
             recorded = olds.lines[line]
             if recorded != news.lines[line] and isinstance(recorded, str):
                 self._declarations.change(line, recorded)
@@ -106,7 +106,7 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        with self._failing(olds, news):
+        with self._failing(news):
             self._account.refresh()
             refuse_many_clears(self._account, self._declarations, olds, news)
         return self._apply(olds, news)
@@ -135,11 +135,10 @@ class FleetLifecycle:
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
-        allowed = self._declarations.allowed_clears
-        if allowed is not None:
-            nothing = Fleet({}, removed=olds.removed, allow_clearing=allowed)
+        nothing = Fleet(removed=olds.removed, allow_clearing=self._declarations.allowed_clears)
+        if nothing.allow_clearing is not None:
             refuse_many_clears(self._account, self._declarations, olds, nothing)
-        if errors := self._reconcile(olds, Fleet(removed=olds.removed)):
+        if errors := self._reconcile(olds, nothing):
             raise FleetError(
                 f"{len(errors):,} of {len(olds.lines):,} lines were not cleared",
                 errors,
@@ -154,7 +153,9 @@ class FleetLifecycle:
         """
         self._declarations.declare(_numbers(news), kept=olds.lines.keys())
         if not olds.lines:
-            self._declarations.new_fleet(int(news.allow_clearing or 0) if isinstance(news.allow_clearing, float) else 0)
+            self._declarations.new_fleet(
+                0 if isinstance(news.allow_clearing, Unknown) else int(news.allow_clearing or 0)
+            )
         # An update settles every line, so one that changed by hand meanwhile counts, too.
         changed = olds.lines.keys() != news.lines.keys() or any(
             olds.declaration(line) != news.declaration(line) for line in news.lines
@@ -185,7 +186,7 @@ class FleetLifecycle:
         return problems
 
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
-        with self._failing(olds, news):
+        with self._failing(news):
             if errors := self._reconcile(olds, news):
                 raise self._incomplete(olds, news, errors)
         return news
@@ -305,7 +306,7 @@ class FleetLifecycle:
         )
 
     @contextmanager
-    def _failing(self, olds: Fleet, news: Fleet) -> Iterator[None]:
+    def _failing(self, news: Fleet) -> Iterator[None]:
         """Remember of which lines the state will have no owner: a fleet that failed is recorded as it was."""
         try:
             yield

@@ -111,7 +111,7 @@ class ForwardingLifecycle:
             return Diff(True, (news.declared_by,))
         if news.phone_number:
             self._refuse_moved(olds)
-        cleared = self._declarations.cleared(olds.phone_number_id, olds.phone_number)
+        cleared = self._declarations.cleared(olds.phone_number_id)
         changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked, or it is an old self that is compared: that must not hold its line.
         if self._declarations.keeps(_text(news.identity)):
@@ -237,7 +237,7 @@ class ForwardingLifecycle:
             number = _text(news.forwarding_number)
             self._destinations.refuse(number, recorded=recorded)
             line = self._account.find(line.id) or line  # it may have been cleared until now
-            if self._declarations.cleared(line.id, line.phone_number):
+            if self._declarations.cleared(line.id):
                 # Where another process of the run cleared it, the list of this one may be older.
                 line = self._confirmed(line, news, "")
                 recorded = ""

@@ -79,10 +79,9 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         Raises:
             ProgramError: `id` is no phone_number_id, `import_`, or `linq:apiKey` set without `--secret`.
         """
-        missing: Any = None
         return cls(
             resource_name,
-            forwarding_number=missing,
+            forwarding_number=None,  # type: ignore[arg-type]
             opts=pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(id=when_known(id, _phone_number_id))),
         )
 

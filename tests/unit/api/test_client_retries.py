@@ -131,6 +131,26 @@ def test_row_04_the_timeout_setting_moves_the_deadline(emulator: Emulator, fake:
     assert len(emulator.requests) == 2
 
 
+def test_a_short_wait_beyond_the_deadline_is_named(emulator: Emulator, fake: FakeTime) -> None:
+    """A second that is not left any more is told like an hour."""
+    emulator.fail(Fault.rate_limited("1"), times=None)
+    with pytest.raises(RateLimitError, match="Linq asks to wait 1 s"):
+        client_of(emulator, fake, timeout=5.0, max_retries=100).list_phone_numbers()
+    assert len(emulator.requests) == 5
+
+
+def test_a_deadline_without_retry_after_names_no_wait(
+    emulator: Emulator, fake: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where only the backoff goes beyond the deadline, Linq asked for nothing."""
+    monkeypatch.setattr("random.uniform", max)
+    emulator.fail(Fault.server_error(), times=None)
+    with pytest.raises(InternalServerError, match="after 6 attempts") as caught:
+        client_of(emulator, fake, timeout=20.0).list_phone_numbers()
+    assert fake.slept == [0.5, 1.0, 2.0, 4.0, 8.0]
+    assert "asks to wait" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("wait", "requests"), [("7", 2), ("600", 1)])
 def test_retry_after_counts_with_every_status(
     client: LinqClient, emulator: Emulator, fake: FakeTime, wait: str, requests: int

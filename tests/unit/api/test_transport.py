@@ -30,6 +30,7 @@ from raw_server import (
 
 from linq_provider._version import __version__
 from linq_provider.api.transport import Transport
+from linq_provider.config import DEFAULT_SOURCE
 from linq_provider.errors import APIConnectionError, APIError, APIResponseValidationError, LinqError
 
 # What is sent
@@ -195,16 +196,36 @@ def test_row_07_a_success_that_cannot_be_decoded_is_a_typed_error(answer: bytes)
 # Failures
 
 
-def test_a_refused_connection_is_transient_and_says_so_plainly() -> None:
+@pytest.mark.parametrize(
+    ("source", "named", "check"),
+    [
+        ("LINQ_BASE_URL", "the address in LINQ_BASE_URL", "LINQ_BASE_URL, "),
+        (DEFAULT_SOURCE, "Linq's own address, the default of linq:baseUrl", ""),
+    ],
+)
+def test_a_refused_connection_is_transient_and_says_so_plainly(source: str, named: str, check: str) -> None:
     """In the words of the operating system, without addresses of objects."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(
-        APIConnectionError, match=rf"no connection to 127\.0\.0\.1:{port}, .* \(Connection refused\)"
-    ) as caught:
-        get(Transport(base_url=f"http://127.0.0.1:{port}", api_key=KEY))
-    assert caught.value.transient
-    assert caught.value.next_step.endswith(".")
+    with pytest.raises(APIConnectionError) as caught:
+        get(Transport(base_url=f"http://127.0.0.1:{port}", api_key=KEY, base_url_source=source))
+    assert str(caught.value) == (
+        f"GET /v3/phone_numbers: no connection to 127.0.0.1:{port}, {named} (Connection refused). Check {check}the network"
+        " and HTTPS_PROXY, then run the command again."
+    )
+    assert type(caught.value) is APIConnectionError  # and no timeout
+    assert (caught.value.transient, caught.value.unreachable) == (True, True)
+
+
+def test_a_connection_that_ends_without_an_answer_is_transient_and_says_so_plainly() -> None:
+    """Where the operating system says nothing, the kind of error is named."""
+    with RawServer(sending(b"")) as server, pytest.raises(APIConnectionError) as caught:
+        get(transport_to(server))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: the connection failed (RemoteDisconnected). Check the network, HTTPS_PROXY and"
+        " linq:baseUrl, then run the command again."
+    )
+    assert (caught.value.transient, caught.value.unreachable) == (True, False)
 
 
 def test_a_name_that_cannot_be_resolved_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,6 +240,16 @@ def test_a_name_that_cannot_be_resolved_is_tried_again(monkeypatch: pytest.Monke
     with pytest.raises(APIConnectionError, match="Temporary failure in name resolution"):
         client_to("https://api.linq.example", max_retries=2).list_phone_numbers()
     assert asked == ["api.linq.example"] * 3
+
+
+def test_a_request_that_cannot_be_made_is_not_tried_again() -> None:
+    """A key that no header can hold: the defect is named, the key is not."""
+    with RawServer(answering(http())) as server, pytest.raises(APIConnectionError) as caught:
+        get(Transport(base_url=f"http://127.0.0.1:{server.port}", api_key="\u2192"))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: the request could not be made (UnicodeEncodeError). Please report this."
+    )
+    assert caught.value.transient is False
 
 
 @settings(

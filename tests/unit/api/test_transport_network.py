@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import ssl
 import threading
@@ -28,7 +29,7 @@ from raw_server import (
     silent,
 )
 
-from linq_provider.api.transport import Transport
+from linq_provider.api.transport import Transport, proxy_of
 from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError
 
 
@@ -136,9 +137,12 @@ def test_row_30_a_proxy_that_asks_for_a_login_is_asked_once(monkeypatch: pytest.
     asks = answering(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
     with RawServer(asks) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://someone:hunter2@127.0.0.1:{proxy.port}")
-        with pytest.raises(APIConnectionError, match=r"407.*Check HTTPS_PROXY") as caught:
+        with pytest.raises(APIConnectionError) as caught:
             client_to("https://api.linq.example").set_forwarding_number("line", "")
         assert proxy.connections == 1
+    assert str(caught.value) == (
+        "PUT /v3/phone_numbers/line: the proxy asks for a login (407). Check HTTPS_PROXY and NO_PROXY."
+    )
     assert "hunter2" not in str(caught.value)
     assert KEY.encode() not in b"".join(proxy.received)
 
@@ -158,8 +162,12 @@ def test_row_30_a_proxy_on_a_port_that_looks_like_407_is_not_taken_for_a_login(
 ) -> None:
     """Only the proxy's answer says 407, not its address."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:407")
-    with pytest.raises(APIConnectionError, match="Connection refused") as caught:
+    with pytest.raises(APIConnectionError) as caught:
         get(Transport(base_url="https://api.linq.example", api_key=KEY))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: no connection to api.linq.example:443, the address in linq:baseUrl (at the proxy:"
+        " Connection refused). Check linq:baseUrl, the network and HTTPS_PROXY, then run the command again."
+    )
     assert caught.value.transient
 
 
@@ -167,9 +175,30 @@ def test_row_30_a_proxy_on_a_port_that_looks_like_407_is_not_taken_for_a_login(
 def test_row_30_a_proxy_that_is_no_address_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
     """One attempt that sends nothing, and a hint at the variable."""
     monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(APIConnectionError, match="HTTPS_PROXY") as caught:
+    with pytest.raises(APIConnectionError) as caught:
         get(Transport(base_url="https://api.linq.example", api_key=KEY))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: an address cannot be used. Check linq:baseUrl, HTTPS_PROXY and ALL_PROXY."
+    )
     assert not caught.value.transient
+
+
+@pytest.mark.parametrize(
+    ("base_url", "no_proxy", "proxy"),
+    [
+        ("https://api.linq.example", "", "http://proxy.example:3128"),
+        ("https://api.linq.example", "linq.example", None),
+        ("https://localhost:1234", "", None),
+        ("https://127.0.0.1", "elsewhere.example", None),
+    ],
+)
+def test_the_proxy_of_a_request_is_known(
+    monkeypatch: pytest.MonkeyPatch, base_url: str, no_proxy: str, proxy: str | None
+) -> None:
+    """What `doctor` tells is what a request does: NO_PROXY counts, and this machine needs no proxy."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    assert proxy_of(base_url) == proxy
 
 
 # Certificates
@@ -235,8 +264,12 @@ def test_row_12_plain_http_on_a_tls_port_is_refused_in_one_attempt() -> None:
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
 
     with RawServer(serve) as server:
-        with pytest.raises(APIConnectionError, match=r"TLS.*linq:baseUrl"):
+        with pytest.raises(APIConnectionError) as caught:
             client_to(f"https://127.0.0.1:{server.port}").list_phone_numbers()
+        assert re.sub("[A-Z]+_[A-Z_]+_NUMBER|HTTP_REQUEST", "REASON", str(caught.value)) == (
+            "GET /v3/phone_numbers: the TLS connection was refused: REASON. Check linq:baseUrl; a company's own"
+            " certificate authority belongs into REQUESTS_CA_BUNDLE."
+        )
         assert server.connections == 1
         assert KEY.encode() not in b"".join(server.received)
 
@@ -256,6 +289,10 @@ def test_row_12_a_tls_handshake_that_breaks_off_is_tried_again() -> None:
 def test_row_12_a_bundle_that_is_not_there_is_not_tried_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A mistyped REQUESTS_CA_BUNDLE is named, at once."""
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "missing.pem"))
-    with pytest.raises(APIConnectionError, match="REQUESTS_CA_BUNDLE") as caught:
+    with pytest.raises(APIConnectionError) as caught:
         get(Transport(base_url="https://127.0.0.1:1", api_key=KEY))
+    assert str(caught.value) == (
+        "GET /v3/phone_numbers: the certificate authorities could not be read. Check REQUESTS_CA_BUNDLE and"
+        " CURL_CA_BUNDLE."
+    )
     assert not caught.value.transient

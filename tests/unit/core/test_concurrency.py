@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +15,7 @@ from linq_provider.errors import (
     InternalServerError,
     LinqError,
     NotFoundError,
+    RateLimitError,
     RefusedError,
 )
 
@@ -50,26 +52,36 @@ def test_one_failure_does_not_stop_the_others() -> None:
 
 
 def test_as_many_at_a_time_as_allowed() -> None:
-    """Four calls that wait for one another end only if four run at the same time, and never five do."""
-    meeting = threading.Barrier(4, timeout=10)
-    running, most, lock = 0, 0, threading.Lock()
+    """Four calls are under way at the same time, and a fifth begins only where one of them has ended."""
+    four, five, release, lock = threading.Event(), threading.Event(), threading.Event(), threading.Lock()
+    running = 0
 
-    def meet() -> None:
-        nonlocal running, most
+    def call() -> None:
+        nonlocal running
         with lock:
             running += 1
-            most = max(most, running)
-        meeting.wait()
+            (five if running > 4 else four if running == 4 else threading.Event()).set()
+        release.wait(10)
         with lock:
             running -= 1
 
-    assert run(4, {str(n): meet for n in range(8)}) == {}
-    assert most == 4
+    with ThreadPoolExecutor(1) as pool:
+        errors = pool.submit(run, 4, {str(n): call for n in range(8)})
+        assert four.wait(10)
+        assert not five.wait(0.1)
+        release.set()
+        assert errors.result(10) == {}
+    assert not five.is_set()
 
 
 @pytest.mark.parametrize(
     ("error", "made"),
-    [(APIConnectionError("down"), 3), (answered(InternalServerError, 503), 3), (answered(AuthenticationError, 401), 1)],
+    [
+        (APIConnectionError("down"), 3),
+        (answered(InternalServerError, 503), 3),
+        (answered(RateLimitError, 429), 3),
+        (answered(AuthenticationError, 401), 1),
+    ],
 )
 def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> None:
     """After failures in a row, or one refused key, the rest is not tried, and each line says so."""
@@ -92,6 +104,14 @@ def test_failures_of_single_lines_never_stop_a_run(error: LinqError) -> None:
     """What concerns one line only says nothing of the others, however often it happens."""
     errors = run(1, {str(n): failing(error) for n in range(50)})
     assert list(errors.values()) == [error] * 50
+
+
+@pytest.mark.parametrize("between", [failing(RefusedError("somebody else's")), lambda: None])
+def test_failures_that_are_not_in_a_row_stop_nothing(between: Callable[[], object]) -> None:
+    """After a line that was written, or failed for a reason of its own, the service is not down."""
+    down = answered(InternalServerError, 503)
+    errors = run(1, {str(n): between if n % 3 == 2 else failing(down) for n in range(30)})
+    assert [error for error in errors.values() if error is down] == [down] * 20
 
 
 def test_an_error_that_is_not_ours_is_raised() -> None:

@@ -71,6 +71,16 @@ def test_a_line_that_is_kept_under_another_name_is_refused() -> None:
         pass
 
 
+def test_a_line_whose_holder_failed_is_free() -> None:
+    """A resource that failed holds its line no more, also against another name of it."""
+    declarations = Declarations()
+    declarations.declare({SALES_NUMBER: OFFICE}, kept=[SALES_NUMBER])
+    declarations.mark_unchanged(SALES, SALES_NUMBER)
+    declarations.fail(SALES, SALES_NUMBER)
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES):
+        pass
+
+
 def test_a_line_that_is_being_written_is_refused() -> None:
     """Of two resources that take one line at the same time, the second is refused."""
     declarations = Declarations()
@@ -135,6 +145,28 @@ def test_keeping_a_line_takes_the_state() -> None:
     assert declarations.keeps(SALES)
 
 
+def test_a_planned_number_is_known_before_it_is_declared() -> None:
+    """Under either name; what is declared counts more, and of another line nothing is known."""
+    declarations = Declarations()
+    declarations.plan({SALES_NUMBER: OFFICE, "+12025551235": None})
+    assert declarations.planned(SALES, SALES_NUMBER)
+    assert not declarations.planned(SALES)
+    assert declarations.forwarding_of(SALES, SALES_NUMBER) == OFFICE
+    assert declarations.forwarding_of("+12025551235") is None
+    assert declarations.forwarding_of(SALES) is None
+    declarations.declare({SALES_NUMBER: DESK})
+    assert declarations.forwarding_of(SALES, SALES_NUMBER) == DESK
+
+
+@pytest.mark.parametrize(("allowed", "most"), [((), None), ((0,), 0), ((3, 7), 7), ((7, 3), 7)])
+def test_the_clears_that_new_fleets_allow(allowed: tuple[int, ...], most: int | None) -> None:
+    """The most that any fleet allows which this run creates; nothing is said where it creates none."""
+    declarations = Declarations()
+    for each in allowed:
+        declarations.new_fleet(each)
+    assert declarations.allowed_clears == most
+
+
 # Who has a line, and who gives it up
 
 
@@ -158,6 +190,13 @@ def test_a_line_that_nobody_declares_has_no_owner() -> None:
     assert owner(declared=False) is None
 
 
+def test_an_owner_may_declare_an_unknown_number() -> None:
+    """The line is not cleared, and nobody knows yet where it will forward."""
+    declarations = Declarations()
+    declarations.declare({SALES: None})
+    assert declarations.owner(SALES) == Owner(None, lost=False, pending=True)
+
+
 @pytest.mark.parametrize("facts", [{}, {"kept": True}, {"written": True}, {"replaced": True}])
 def test_an_owner_has_its_line_or_will_have(facts: dict[str, bool]) -> None:
     """Where nothing failed, who declares a line has it in the state, wrote it, or is about to."""
@@ -172,6 +211,7 @@ def test_an_owner_has_its_line_or_will_have(facts: dict[str, bool]) -> None:
     [
         ({"itself": True}, True),
         ({"itself": True, "written": True}, True),  # one line of a fleet that failed as a whole
+        ({"itself": True, "replaced": True}, True),
         ({"itself": True, "kept": True}, False),  # the state has it as it was
         ({}, True),  # it may never have been tried
         ({"kept": True}, False),

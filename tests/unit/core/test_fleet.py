@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 from lifecycles import Clock
+from waiting import wait_until
 
 from linq_provider.api.client import LinqClient
 from linq_provider.config import Settings
@@ -59,12 +60,14 @@ class World:
             self.set(number, OFFICE)
         return numbers
 
-    def process(self, *, live_check: bool = True) -> Process:
+    def process(self, *, live_check: bool = True, on_conflict: str = "") -> Process:
         account, declarations = Account(self.client, clock=self.clock, sleep=self.clock.sleep), Declarations()
         notify = self.said.append
         run = partial(run_concurrently, limit=4, notify=notify, retries=lambda: 0)
         return Process(
-            FleetLifecycle(account, declarations, live_check=live_check, run=run, notify=notify),
+            FleetLifecycle(
+                account, declarations, live_check=live_check, run=run, on_conflict=on_conflict, notify=notify
+            ),
             ForwardingLifecycle(account, declarations, live_check=live_check, notify=notify),
         )
 
@@ -151,12 +154,24 @@ def test_arguments_that_cannot_be_right(fleet: FleetLifecycle, news: Fleet, mess
         assert len(problems(fleet, replace(news, forwardings={"office": OFFICE}))) == 2
 
 
+def test_each_wrong_argument_is_told(fleet: FleetLifecycle) -> None:
+    """Several mistakes are reported at once."""
+    news = Fleet({}, overwrite=(OFFICE,), removed="drop", allow_clearing="7")  # type: ignore[arg-type]
+    assert problems(fleet, news) == [
+        'removed is neither "clear" nor "keep"',
+        "allow_clearing is not a number of lines",
+        f"{OFFICE}: overwrite names it, forwardings does not",
+    ]
+
+
 def test_one_line_under_two_names(fleet: FleetLifecycle, world: World) -> None:
     """A line that stands in the map by its number and by its id is refused at preview, in whichever order."""
     line = world.lines[0]
     for names in ((line.phone_number, line.id), (line.id, line.phone_number)):
         (found,) = problems(fleet, Fleet(dict.fromkeys(names, OFFICE)))
-        assert found.startswith(f"{line.id}: forwardings names this line by its number, {line.phone_number}, too")
+        assert found == (
+            f"{line.id}: forwardings names this line by its number, {line.phone_number}, too. Remove one of the two."
+        )
 
 
 def test_an_unchanged_fleet_costs_no_request(fleet: FleetLifecycle, world: World) -> None:
@@ -225,8 +240,28 @@ def test_overwrite_is_meant_for_the_lines_that_it_names(fleet: FleetLifecycle, w
     a, b = world.numbers(2)
     world.set(a, ELSEWHERE)
     world.set(b, ELSEWHERE)
-    (found,) = problems(fleet, Fleet({a: OFFICE, b: OFFICE}, overwrite=(a,)))
+    (found,) = problems(fleet, Fleet({b: OFFICE, a: OFFICE}, overwrite=(a,)))
     assert found.startswith(f"{b}: ")
+    assert world.said == [f"Because of overwrite, these are replaced: {a} (now {ELSEWHERE})."]
+
+
+@pytest.mark.parametrize("on_conflict", ["overwrite", "keep"])
+def test_an_operator_may_let_every_line_be_overwritten(world: World, on_conflict: str) -> None:
+    """With LINQ_ON_CONFLICT=overwrite, and not with keep, preview and run replace what somebody else set."""
+    (line,) = world.numbers(1)
+    world.set(line, ELSEWHERE)
+    fleet = world.process(on_conflict=on_conflict).fleet
+    if on_conflict == "keep":
+        assert len(problems(fleet, everyone([line]))) == 1
+        assert world.said == []
+        return
+    assert problems(fleet, everyone([line])) == []
+    assert world.said == [f"Because of overwrite, these are replaced: {line} (now {ELSEWHERE})."]
+    fleet.create(everyone([line]))
+    assert world.writes() == {line: OFFICE}
+    assert world.said[1:] == [
+        f"Line {world.id(line)} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+    ]
 
 
 def test_loops_are_refused(fleet: FleetLifecycle, world: World) -> None:
@@ -335,6 +370,16 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
     assert world.said[-1] == "The same holds for 3 more lines."
 
 
+def test_ten_lines_are_all_of_them(world: World) -> None:
+    """Where every line is named, nothing is said of more."""
+    lines = world.numbers(10)
+    for line in lines:
+        world.set(line, ELSEWHERE)
+    world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
+    assert len(world.said) == 10
+    assert all("which was replaced" in text for text in world.said)
+
+
 # Lines taken out of the map
 
 
@@ -343,6 +388,7 @@ def test_a_line_taken_out_is_cleared(world: World) -> None:
     lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), everyone(lines[1:]))
     assert world.writes() == {lines[0]: ""}
+    assert [request.method for request in world.emulator.requests] == ["GET", "PUT"]
 
 
 def test_a_line_taken_out_keeps_its_forwarding_with_keep(world: World) -> None:
@@ -351,6 +397,22 @@ def test_a_line_taken_out_keeps_its_forwarding_with_keep(world: World) -> None:
     world.process().fleet.update(everyone(lines), Fleet(dict.fromkeys(lines[1:], OFFICE), removed="keep"))
     assert world.writes() == {}
     assert world.said == [f'Left as they are (removed="keep"): {lines[0]}.']
+
+
+def test_a_line_taken_out_that_was_never_forwarded_is_not_written(world: World) -> None:
+    """Where state and list agree that it is not forwarded, nothing is sent."""
+    lines = world.numbers(2)
+    world.process().fleet.update(everyone(lines, ""), everyone(lines[1:], ""))
+    assert world.writes() == {}
+
+
+def test_a_line_taken_out_is_cleared_where_the_program_says_so(world: World) -> None:
+    """`removed="clear"` is what happens without it."""
+    lines = world.forwarded(20)
+    news = Fleet(dict.fromkeys(lines[1:], OFFICE), removed="clear")
+    assert problems(world.process().fleet, news, everyone(lines)) == []
+    world.process().fleet.update(everyone(lines), news)
+    assert world.writes() == {lines[0]: ""}
 
 
 def test_a_line_taken_out_that_is_gone_or_clear_is_no_error(fleet: FleetLifecycle, world: World) -> None:
@@ -390,9 +452,11 @@ def test_many_clears_need_leave(
     found = problems(world.process().fleet, news, everyone(lines))
     if refused:
         allowed = int(allow or max(5, size // 10))
-        assert found[0].startswith(
-            f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without"
-        )
+        assert found == [
+            f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without allow_clearing. If you"
+            f" mean it, set allow_clearing={cleared}; if not, check where the map comes from. A line that another resource"
+            " declares does not count, once that resource is known: let this one depend on it."
+        ]
         with pytest.raises(RefusedError, match=f"set allow_clearing={cleared}"):
             world.process().fleet.update(everyone(lines), news)
         assert world.writes() == {}
@@ -400,6 +464,46 @@ def test_many_clears_need_leave(
         assert found == []
         world.process().fleet.update(everyone(lines), news)
         assert world.writes() == dict.fromkeys(lines[:cleared], "")
+
+
+@pytest.mark.parametrize(("allow", "allowed"), [(None, 5), (UNKNOWN, 5), (7.0, 7), (7, 7)])
+def test_a_fleet_under_another_name_needs_the_same_leave(
+    world: World, allow: float | Unknown | None, allowed: int
+) -> None:
+    """The delete of the old fleet clears no more lines than the new one allows."""
+    lines = world.forwarded(20)
+    process = world.process()
+    assert problems(process.fleet, Fleet(dict.fromkeys(lines[:12], OFFICE), allow_clearing=allow)) == []
+    with pytest.raises(RefusedError, match=f"would clear 8 of 20 lines; at most {allowed} may be cleared"):
+        process.fleet.delete(everyone(lines))
+    assert world.writes() == {}
+
+
+def test_a_fleet_that_allows_it_may_lose_lines_with_its_name(world: World) -> None:
+    """With enough leave the delete of the old fleet clears what the new one does not have."""
+    lines = world.forwarded(20)
+    process = world.process()
+    assert problems(process.fleet, Fleet(dict.fromkeys(lines[:12], OFFICE), allow_clearing=8.0)) == []
+    process.fleet.delete(everyone(lines))
+    assert world.writes() == dict.fromkeys(lines[12:], "")
+
+
+def test_a_fleet_that_keeps_its_lines_needs_no_leave_for_its_delete(world: World) -> None:
+    """With `removed="keep"` the delete clears nothing, whatever the new fleet allows."""
+    lines = world.forwarded(20)
+    process = world.process()
+    assert problems(process.fleet, everyone(lines[:1])) == []
+    process.fleet.delete(replace(everyone(lines), removed="keep"))
+    assert world.writes() == {}
+
+
+def test_a_fleet_that_changes_limits_no_delete(world: World) -> None:
+    """Only a new fleet may be an old one under another name."""
+    lines = world.forwarded(20)
+    process = world.process()
+    assert problems(process.fleet, everyone(lines[:2]), everyone(lines[:1])) == []
+    process.fleet.delete(everyone(lines[10:]))
+    assert world.writes() == dict.fromkeys(lines[10:], "")
 
 
 def test_keep_clears_nothing_and_needs_no_leave(world: World) -> None:
@@ -436,6 +540,18 @@ def test_delete_with_keep_writes_nothing(world: World) -> None:
     assert world.writes() == {}
 
 
+def test_delete_clears_what_was_applied_and_not_what_was_found(world: World) -> None:
+    """After a refresh found another number, that of the stack is still its own, and the one that was found is not."""
+    a, b = world.numbers(2)
+    world.set(a, OFFICE)
+    world.set(b, ELSEWHERE)
+    found = Fleet(dict.fromkeys([a, b], ELSEWHERE), applied_numbers=dict.fromkeys([a, b], OFFICE))
+    with pytest.raises(FleetError) as failure:
+        world.process().fleet.delete(found)
+    assert list(failure.value.errors) == [b]
+    assert world.writes() == {a: ""}
+
+
 def test_a_delete_that_fails_in_part_names_the_lines(world: World) -> None:
     """The error says which lines still forward, and that the same command clears them."""
     lines = world.forwarded(10)
@@ -467,7 +583,17 @@ def test_a_line_that_is_gone_leaves_the_state_alone(world: World) -> None:
     a, b = world.numbers(2)
     world.emulator.remove_number(world.id(a))
     assert world.process().fleet.read(everyone([a, b])) == replace(everyone([b], ""), applied_numbers={b: OFFICE})
-    assert world.said[0].startswith(f"No longer among the lines of this key, and taken out of the state: {a}.")
+    assert world.said == [
+        f"No longer among the lines of this key, and taken out of the state: {a}. If they still exist under another key,"
+        " they keep their forwarding."
+    ]
+
+
+def test_read_of_what_is_recorded_takes_one_list(world: World) -> None:
+    """Nothing contradicts the state, so no list is asked for again."""
+    lines = world.forwarded(3)
+    assert world.process().fleet.read(everyone(lines)) == everyone(lines)
+    assert [request.method for request in world.emulator.requests] == ["GET"]
 
 
 def test_an_empty_list_is_never_gone(world: World) -> None:
@@ -544,6 +670,8 @@ def test_a_renamed_fleet_is_not_cleared(world: World) -> None:
     process.fleet.create(everyone(lines))
     process.fleet.delete(everyone(lines))
     assert world.writes() == {}
+    kept = "keeps its forwarding: another resource of this program declares it."
+    assert sorted(world.said[:10]) == sorted(f"Line {world.id(line)} ({line}) {kept}" for line in sorted(lines)[:10])
 
 
 def test_a_replaced_fleet_knows_what_was_recorded(world: World) -> None:
@@ -613,8 +741,9 @@ def test_who_declares_a_line_waits_for_its_clear(world: World) -> None:
         with declarations.try_clear(world.id(line), line) as owner:
             assert owner is None
             creation = pool.submit(single.create, one(line))
+            wait_until(lambda: world.emulator.requests)
             with pytest.raises(StillWaiting):
-                creation.result(0.1)
+                creation.result(0.2)
             account.set_forwarding_number(account.require(line), "")
         assert creation.result(10).forwarding_number == OFFICE
     assert world.live(1) == [OFFICE]
@@ -663,6 +792,19 @@ def test_a_fleet_that_fails_in_part_says_what_it_left(world: World) -> None:
     assert failure.value.forwardings == {a: DESK, b: OFFICE}
 
 
+def test_the_refresh_of_an_old_fleet_holds_nothing(world: World) -> None:
+    """With --run-program a fleet that leaves its lines is compared with its old self after the new owner's check."""
+    lines = world.forwarded(2)
+    process = world.process(live_check=False)
+    news = everyone(lines, DESK)
+    assert problems(process.fleet, news) == []
+    assert process.fleet.diff(everyone(lines), everyone(lines)) == Diff(False)
+    process.fleet.delete(everyone(lines))
+    assert world.writes() == {}
+    process.fleet.create(news)
+    assert world.writes() == dict.fromkeys(lines, DESK)
+
+
 def test_a_newcomer_does_not_write_over_a_fleet_that_changes(world: World) -> None:
     """A fleet that changes one line lends the recorded numbers of its others to nobody."""
     a, b = world.numbers(2)
@@ -698,6 +840,14 @@ def test_names_that_cannot_be_looked_up_are_no_clears(world: World) -> None:
     assert problems(process.fleet, everyone(ids), everyone(lines)) == []
     (found,) = problems(process.fleet, everyone([*lines[:2], ids[2]]), everyone(lines))
     assert found.startswith("This would clear 17 of 20 lines")
+
+
+def test_other_lines_are_no_other_names(world: World) -> None:
+    """Where the lines are known, as many new lines as were taken out make up for none of them."""
+    lines = world.forwarded(20)
+    news = everyone([*lines[10:], *world.numbers(10, first=20)])
+    (found,) = problems(world.process().fleet, news, everyone(lines))
+    assert found.startswith("This would clear 10 of 20 lines")
 
 
 def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:

@@ -77,11 +77,24 @@ def test_diff_of_another_line_is_a_replacement(lifecycle: ForwardingLifecycle, n
     assert lifecycle.diff(recorded(OFFICE), news) == Diff(True, (name,))
 
 
+def test_diff_of_what_was_only_read_is_no_change(lifecycle: ForwardingLifecycle) -> None:
+    """What `.get()` recorded is declared by neither name: nothing is ever to do for it."""
+    assert lifecycle.diff(replace(recorded(OFFICE), declared_by=""), Inputs()) == Diff(False)
+
+
 def test_diff_makes_no_request(world: World) -> None:
     """No diff asks the server for anything."""
     for news in (declared(OFFICE), declared(DESK), declared(OFFICE, line=SUPPORT)):
         world.process().diff(recorded(OFFICE), news)
     assert world.methods() == []
+
+
+def test_diff_trusts_an_old_list_that_agrees_with_the_state(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """Where the last list has the recorded line under its number, no newer one is asked for."""
+    assert problems(lifecycle, declared(OFFICE)) == []
+    world.now += 60
+    lifecycle.diff(recorded(OFFICE), declared(DESK))
+    assert world.methods() == ["GET"]
 
 
 # create
@@ -155,6 +168,14 @@ def test_create_of_a_line_out_of_sight(lifecycle: ForwardingLifecycle, world: Wo
     assert world.writes() == []
 
 
+def test_create_of_an_unknown_number(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """The engine resolves every input before a create; where one is not known all the same, nothing is written."""
+    with pytest.raises(LinqError) as refused:
+        lifecycle.create(declared(UNKNOWN))
+    assert str(refused.value) == "An input that must be known by now is not. Please report this."
+    assert world.writes() == []
+
+
 def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, world: World) -> None:
     """With replace_on_changes a line is created anew: the number that its state records is no stranger's."""
     world.emulator.set_forwarding(SALES, OFFICE)
@@ -163,6 +184,16 @@ def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, wo
     assert problems(lifecycle, declared(DESK)) == []  # checked once more, as new
     lifecycle.create(declared(DESK))
     lifecycle.delete(recorded(OFFICE))
+    assert world.methods() == ["GET", "PUT"]
+    assert world.writes() == [(SALES, DESK)]
+
+
+def test_create_for_a_replacement_of_a_line_that_was_cleared(world: World) -> None:
+    """The number that the state records is gone from the line: it is free, and is written."""
+    run = world.process(live_check=False)
+    run.check(declared(OFFICE), declared(DESK))
+    run.diff(recorded(OFFICE), declared(DESK))
+    run.create(declared(DESK))
     assert world.writes() == [(SALES, DESK)]
 
 
@@ -222,6 +253,7 @@ def test_update_is_one_write(lifecycle: ForwardingLifecycle, world: World) -> No
     world.emulator.set_forwarding(SALES, OFFICE)
     made = lifecycle.update(recorded(OFFICE), declared(DESK))
     assert made == Outputs(SALES, SALES_NUMBER, DESK, "phone_number", None)
+    assert world.methods() == ["GET", "PUT"]
     assert world.writes() == [(SALES, DESK)]
     assert world.said == []
 
@@ -280,6 +312,14 @@ def test_update_of_a_line_that_another_resource_took(lifecycle: ForwardingLifecy
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.create(declared(OFFICE, line=SALES))
     with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
+        lifecycle.update(recorded(OFFICE), declared(DESK))
+    assert world.writes() == []
+
+
+def test_update_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """A line whose id and number are both gone is not seen by this key, and nothing is written."""
+    world.emulator.remove_number(SALES)
+    with pytest.raises(RefusedError, match="This key does not see the declared line"):
         lifecycle.update(recorded(OFFICE), declared(DESK))
     assert world.writes() == []
 
@@ -373,6 +413,15 @@ def test_delete_clears_the_line(lifecycle: ForwardingLifecycle, world: World, li
     assert world.said == []
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_delete_of_a_line_that_was_never_forwarded(lifecycle: ForwardingLifecycle, world: World, there: bool) -> None:
+    """Where state and list agree that nothing is forwarded, nothing is sent, also where the line is gone."""
+    if not there:
+        world.emulator.remove_number(SALES)
+    lifecycle.delete(recorded(""))
+    assert world.writes() == []
+
+
 @pytest.mark.parametrize("line", [SALES_NUMBER, SALES.upper()])
 def test_delete_leaves_a_line_that_is_declared_elsewhere(
     lifecycle: ForwardingLifecycle, world: World, line: str
@@ -396,8 +445,13 @@ def test_delete_after_the_new_create_failed(lifecycle: ForwardingLifecycle, worl
     with pytest.raises(PermissionDeniedError):
         lifecycle.create(declared(DESK, overwrite=True))
     world.emulator.clear_requests()
-    with pytest.raises(RefusedError, match="which failed in this run"):
+    with pytest.raises(RefusedError) as refused:
         lifecycle.delete(recorded(OFFICE))
+    assert str(refused.value) == (
+        f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program, which failed in this run."
+        " Its forwarding was left as it is, and the old resource stays in the state."
+        " Fix that resource, then run `pulumi up` again."
+    )
     assert world.writes() == []
     assert world.emulator.forwarding(SALES) == OFFICE
 
@@ -463,6 +517,97 @@ def test_a_failing_delete_is_an_error(lifecycle: ForwardingLifecycle, world: Wor
     with pytest.raises(LinqError, match=f"HTTP {fault}"):
         lifecycle.delete(recorded(OFFICE))
     assert world.said == []
+
+
+# delete, where another resource of the program declares the line
+
+
+@pytest.mark.parametrize("number", [DESK, ""])
+def test_delete_leaves_the_number_that_the_other_resource_declares(
+    lifecycle: ForwardingLifecycle, world: World, number: str
+) -> None:
+    """An unchanged resource declares another number than the line has by the old one: it is written, and told."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle.check(declared(number), declared(number))
+    lifecycle.diff(recorded(number), declared(number))
+    lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
+    assert world.writes() == [(SALES, number)]
+    assert world.said == [f"Line {SALES} ({SALES_NUMBER}) now forwards as another resource of this program declares."]
+
+
+@pytest.mark.parametrize("live", [ELSEWHERE, DESK])
+def test_delete_writes_no_line_of_another_resource_needlessly(
+    lifecycle: ForwardingLifecycle, world: World, live: str
+) -> None:
+    """Somebody else's number stays, and the declared one is not written again."""
+    world.emulator.set_forwarding(SALES, live)
+    lifecycle.check(declared(DESK), declared(DESK))
+    lifecycle.diff(recorded(DESK), declared(DESK))
+    lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
+    assert world.writes() == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) keeps its forwarding: another resource of this program declares it."
+    ]
+
+
+def test_delete_before_the_create_of_another_resource(world: World) -> None:
+    """The delete leaves the write to the create, which may replace the number that the old resource set."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    run = world.process(live_check=False)
+    assert problems(run, declared(DESK)) == []
+    run.delete(recorded(OFFICE))
+    assert world.methods() == []
+    run.create(declared(DESK))
+    assert world.writes() == [(SALES, DESK)]
+
+
+# An operator's decision for one run
+
+
+def test_a_delete_that_may_overwrite_clears_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=overwrite the line is cleared, and the message names the number."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.process(on_conflict="overwrite").delete(recorded(OFFICE))
+    assert world.writes() == [(SALES, "")]
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and is cleared"
+        " (LINQ_ON_CONFLICT=overwrite)."
+    ]
+
+
+def test_a_delete_that_keeps_leaves_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=keep the delete completes without a write, and the message names the number."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.process(on_conflict="keep").delete(recorded(OFFICE))
+    assert world.writes() == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and keeps its forwarding"
+        " (LINQ_ON_CONFLICT=keep)."
+    ]
+
+
+def test_a_write_that_may_overwrite_replaces_another_number(world: World) -> None:
+    """With LINQ_ON_CONFLICT=overwrite check, create and update pass, and each message says why."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    world.emulator.set_forwarding(SUPPORT, ELSEWHERE)
+    run = world.process(on_conflict="overwrite")
+    assert problems(run, declared(OFFICE)) == []
+    run.create(declared(OFFICE))
+    run.update(recorded(OFFICE, line=SUPPORT), declared(DESK, line=SUPPORT_NUMBER))
+    assert world.writes() == [(SALES, OFFICE), (SUPPORT, DESK)]
+    assert world.said == [
+        f"Line {line} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+        for line in (SALES, SUPPORT)
+    ]
+
+
+def test_keep_lets_no_write_pass(world: World) -> None:
+    """LINQ_ON_CONFLICT=keep is about deletes: a write over another number is refused all the same."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    run = world.process(on_conflict="keep")
+    assert "already forwards to" in problems(run, declared(OFFICE))[0]
+    with pytest.raises(RefusedError, match="already forwards to"):
+        run.create(declared(OFFICE))
 
 
 # Whole runs

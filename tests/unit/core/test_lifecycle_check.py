@@ -24,7 +24,9 @@ from lifecycles import (
     problems,
     recorded,
 )
+from walk_server import SharedLog
 
+from linq_provider.core.declarations import Event
 from linq_provider.core.lifecycle import ForwardingLifecycle
 from linq_provider.core.records import Inputs
 from linq_provider.emulator import Emulator
@@ -189,6 +191,14 @@ def test_check_of_many_lines_shares_one_list(lifecycle: ForwardingLifecycle, wor
     """New lines, by number and by id, are looked up in one list."""
     for line in (SALES_NUMBER, SUPPORT, NIGHT_NUMBER):
         assert problems(lifecycle, declared(OFFICE, line=line)) == []
+    assert world.methods() == ["GET"]
+
+
+@pytest.mark.parametrize("live", [OFFICE, DESK])
+def test_check_of_a_changed_line_takes_one_list(lifecycle: ForwardingLifecycle, world: World, live: str) -> None:
+    """A list that has the recorded or the declared number contradicts nothing, so it is not asked for again."""
+    world.emulator.set_forwarding(SALES, live)
+    assert problems(lifecycle, declared(DESK), declared(OFFICE)) == []
     assert world.methods() == ["GET"]
 
 
@@ -364,8 +374,10 @@ def test_a_line_under_two_names_is_refused(lifecycle: ForwardingLifecycle) -> No
     """One line by its number and by its id is two resources: the second check refuses, also where it is unchanged."""
     assert problems(lifecycle, declared(DESK, line=SALES, overwrite=True)) == []
     unchanged = declared(OFFICE, line=SALES_NUMBER)
-    (refusal,) = problems(lifecycle, unchanged, unchanged)
-    assert "once by phone_number, once by phone_number_id" in refusal
+    assert problems(lifecycle, unchanged, unchanged) == [
+        f"Line {SALES} is declared by another resource of this program too: once by phone_number, once by"
+        " phone_number_id. Remove one of the two; which one's number would win is not defined."
+    ]
 
 
 def test_a_line_that_leads_into_a_loop_ends_the_search(lifecycle: ForwardingLifecycle) -> None:
@@ -380,3 +392,12 @@ def test_an_unknown_number_closes_no_loop(lifecycle: ForwardingLifecycle) -> Non
     """A declared line whose number is not known yet does not count as forwarding back."""
     assert problems(lifecycle, declared(UNKNOWN, line=SUPPORT_NUMBER)) == []
     assert problems(lifecycle, declared(SUPPORT_NUMBER, line=SALES_NUMBER)) == []
+
+
+def test_an_unknown_number_is_told_to_other_processes(world: World) -> None:
+    """A line whose number is not known yet is declared in every process of the run."""
+    events: list[Event] = []
+    assert problems(world.process(log=SharedLog(events)), declared(UNKNOWN)) == []
+    other = world.process(log=SharedLog(events))
+    other.delete(recorded(OFFICE))
+    assert world.methods() == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import subprocess
 import sys
 from typing import Any
@@ -43,7 +44,9 @@ def test_what_is_registered(registered: Registered) -> None:
     assert registered.inputs("refusing") == {"phone_number_id": SUPPORT, "forwarding_number": OFFICE}
     assert registered.inputs("taking")["overwrite"] is True
     assert registered.inputs("later")["overwrite"] is False
-    assert len(registered.resources["plain"].inputs["__provider"]) < 120
+    provider = registered.resources["plain"].inputs["__provider"]
+    assert len(provider) < 120
+    assert b"PhoneNumberForwardingProvider" in base64.b64decode(provider)
 
 
 def test_outputs_in_a_unit_test(registered: Registered) -> None:
@@ -68,6 +71,37 @@ def test_get_reads_by_id(registered: Registered) -> None:
 
     assert registered.resources["seen"].resource_id == SALES
     assert registered.inputs("seen") == {}
+
+
+def test_get_takes_an_id_in_capitals(registered: Registered) -> None:
+    """The id is asked for in lower case, as Linq writes it."""
+    run(lambda: linq.PhoneNumberForwarding.get("seen", SALES.upper()))
+    assert registered.resources["seen"].resource_id == SALES
+
+
+def test_options_are_passed_on(registered: Registered) -> None:
+    """To what is declared, to what is only read, and to a provider: each is registered below its parent."""
+    urns: list[str] = []
+
+    @run
+    def _program() -> pulumi.Output[None]:
+        below = pulumi.ResourceOptions(parent=pulumi.ComponentResource("test:index:Desk", "desk"))
+        line = forward("x", opts=below)
+        seen = linq.PhoneNumberForwarding.get("seen", SUPPORT, below)
+        provider = linq.Provider("emea", api_key="canary-5be1c7", opts=below)
+        return pulumi.Output.all(line.urn, seen.urn, provider.urn).apply(urns.extend)
+
+    assert [urn.split("::")[2].partition("$")[0] for urn in urns] == ["test:index:Desk"] * 3
+
+
+def test_get_takes_no_phone_number(registered: Registered) -> None:
+    """Only an id names a line to read, and the message says where to find it."""
+    with pytest.raises(ProgramError) as refused:
+        linq.PhoneNumberForwarding.get("seen", SALES_NUMBER)
+    assert str(refused.value) == (
+        "PhoneNumberForwarding.get() takes a phone_number_id, and '+12025551234' is none."
+        " Look the id up with linq.get_phone_number(...).id."
+    )
 
 
 # One line, one resource
@@ -177,6 +211,18 @@ def test_import_is_refused(registered: Registered) -> None:
     assert str(refused.value) == (
         "Remove import_ from 'x': Pulumi cannot import dynamic resources. Only declare it: adoption is"
         " automatic. A line that already holds the declared number is adopted without a write."
+    )
+
+
+@pytest.mark.parametrize("declared", [{"forwarding_number": OFFICE}, {"phone_number": SALES_NUMBER}])
+def test_an_id_beside_a_declaration_is_refused(registered: Registered, declared: dict[str, str]) -> None:
+    """With an id in its options a resource is only read, so a declaration would be ignored."""
+    arguments: dict[str, Any] = {"forwarding_number": None} | declared
+    with pytest.raises(ProgramError) as refused:
+        linq.PhoneNumberForwarding("x", **arguments, opts=pulumi.ResourceOptions(id=SALES))
+    assert str(refused.value) == (
+        "'x' has an id in its options, so it would only be read, and nothing written. Remove the id to declare the line,"
+        " or use PhoneNumberForwarding.get() to read it."
     )
 
 

@@ -55,9 +55,11 @@ class World:
     def now(self, seconds: float) -> None:
         self.clock.now = seconds
 
-    def process(self, *, live_check: bool = True, log: Log | None = None) -> ForwardingLifecycle:
+    def process(self, *, live_check: bool = True, on_conflict: str = "", log: Log | None = None) -> ForwardingLifecycle:
         account = Account(self.client, clock=self.clock, sleep=self.clock.sleep)
-        return ForwardingLifecycle(account, Declarations(log), live_check=live_check, notify=self.said.append)
+        return ForwardingLifecycle(
+            account, Declarations(log), live_check=live_check, on_conflict=on_conflict, notify=self.said.append
+        )
 
     def writes(self) -> list[tuple[str, str]]:
         """What was sent to be written: (id, number)."""
