@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linq_provider.provider.session import Session
 
 R = TypeVar("R", Inputs, Outputs, Fleet)
-SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers"})
+SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers", "replaced_number", "replaced_numbers"})
 # How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -70,25 +70,22 @@ class _Provider(pulumi.dynamic.ResourceProvider):
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
         """Forward what is declared."""
         outputs = self._lifecycle.create(from_pulumi(self._inputs, props))
-        return pulumi.dynamic.CreateResult(outputs.id, to_pulumi(outputs))
+        return pulumi.dynamic.CreateResult(outputs.id, _with_secrets(outputs))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
         """Forward what changed."""
         outputs = self._lifecycle.update(from_pulumi(self._outputs, _olds), from_pulumi(self._inputs, _news))
-        return pulumi.dynamic.UpdateResult(to_pulumi(outputs))
+        return pulumi.dynamic.UpdateResult(_with_secrets(outputs))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
         """What is forwarded now, with the inputs that declare just that; an empty id where the line is gone."""
         outputs = self._lifecycle.read(from_pulumi(self._outputs, props))
         if outputs is None:
             return pulumi.dynamic.ReadResult("", {})
-        props = {
-            name: _secret(value) if name in SECRET_OUTPUTS else value for name, value in to_pulumi(outputs).items()
-        }
-        return pulumi.dynamic.ReadResult(outputs.id, props, to_pulumi(outputs.inputs))
+        return pulumi.dynamic.ReadResult(outputs.id, _with_secrets(outputs), to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Clear what is forwarded, unless the program still declares it."""
+        """Clear, leave or restore what is forwarded, unless the program still declares it."""
         self._lifecycle.delete(from_pulumi(self._outputs, _props))
 
     @property
@@ -135,9 +132,12 @@ class PhoneNumberForwardingsProvider(_Provider):
         return self._session.fleet
 
 
-def _secret(value: Any) -> dict[str, Any]:
-    """A value that the engine encrypts in the state, whatever the options of the resource say."""
-    return {SIGNATURE: SECRET, "value": value}
+def _with_secrets(record: Outputs | Fleet) -> dict[str, Any]:
+    """A record as properties, with what the engine has to encrypt whatever the options of the resource say."""
+    return {
+        name: {SIGNATURE: SECRET, "value": value} if name in SECRET_OUTPUTS else value
+        for name, value in to_pulumi(record).items()
+    }
 
 
 def from_pulumi(kind: type[R], props: Mapping[str, Any]) -> R:

@@ -139,7 +139,7 @@ def test_every_problem_is_told_at_once_and_names_its_line(fleet: FleetLifecycle,
         (Fleet(None), "forwardings is missing, or is no map of lines to numbers"),
         (Fleet([OFFICE]), "forwardings is missing, or is no map of lines to numbers"),  # type: ignore[arg-type]
         (Fleet({}, overwrite="all"), "overwrite is neither True, False nor a list of lines"),  # type: ignore[arg-type]
-        (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep"'),
+        (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep" nor "restore"'),
         (Fleet({}, allow_clearing="7"), "allow_clearing is not a number of lines"),  # type: ignore[arg-type]
         (Fleet({}, overwrite=(OFFICE,)), f"{OFFICE}: overwrite names it, forwardings does not"),
     ],
