@@ -237,6 +237,32 @@ def test_what_the_engine_replaces_remembers(stack: Workspace) -> None:
     assert live(stack) == [BEFORE, "", ""]
 
 
+@pytest.mark.parametrize("third", [OFFICE, DESK])
+def test_a_replacement_that_was_interrupted_remembers(stack: Workspace, third: str) -> None:
+    """The old line was given back and the new one failed; the old line declared again is given back in the end, too."""
+    first, second = (line.id for line in stack.emulator.phone_numbers[:2])
+    single(stack, OFFICE, "overwrite=True", opts="delete_before_replace=True")
+    stack.up()
+    stack.configure("linq:maxRetries", "0")
+    stack.emulator.fail(Fault.parse("500"), times=None, method="PUT", path_contains=second)
+    line = stack.emulator.phone_numbers[1].phone_number
+    stack.program(
+        f"""
+        linq.PhoneNumberForwarding("line", phone_number="{line}", forwarding_number="{OFFICE}", removed="restore",
+            opts=pulumi.ResourceOptions(delete_before_replace=True))
+        """
+    )
+    stack.up(fails=True)
+    assert live(stack) == [BEFORE, "", ""]
+    stack.emulator.clear_faults()
+    single(stack, third, "overwrite=True")
+    stack.up()
+    assert (live(stack), remembered(stack, "line")) == ([third, "", ""], BEFORE)
+    stack.empty_preview()
+    stack.destroy()
+    assert (stack.state(), stack.emulator.forwarding(first)) == ({}, BEFORE)
+
+
 def test_from_a_single_resource_to_a_fleet_and_back(stack: Workspace) -> None:
     """A move keeps the line ringing; what the new owner cannot know is said once."""
     single(stack, OFFICE, "overwrite=True")
