@@ -498,6 +498,13 @@ MUTANTS = [
         f"{ENGINE}test_preview.py::test_somebody_elses_line_is_refused",
     ),
     (
+        "check leaves a line that was cleared to create and update",
+        "core/lifecycle.py",
+        'if recorded is not None and line.forwarding_number == "" != number',
+        'if False and line.forwarding_number == "" != number',
+        "tests/unit/core/test_lifecycle_check.py::test_check_leaves_a_cleared_line_to_update",
+    ),
+    (
         "create compares again, whatever check saw",
         "core/lifecycle.py",
         "            refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)\n            # The",
@@ -523,7 +530,7 @@ MUTANTS = [
         "core/lifecycle.py",
         "        if self._declarations.keeps(_text(news.identity)):\n            if changes:",
         "        if True:\n            if changes:",
-        f"{ENGINE}test_rename.py::test_rename_while_refreshing_first",
+        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner[False]",
     ),
     (
         "an empty list is no answer",
@@ -1262,14 +1269,14 @@ MUTANTS = [
         "core/account.py",
         "                self._doubted_at = self._clock()\n",
         "                pass\n",
-        "tests/unit/core/test_lifecycle.py::test_a_write_in_doubt_makes_the_list_stale",
+        "tests/unit/core/test_account.py::test_after_a_write_in_doubt_the_list_is_asked_for_again",
     ),
     (
         "only who has a line in the state keeps it",
         "core/lifecycle.py",
         "kept = [news.identity] if olds.identity == news.identity else []",
         "kept = [news.identity]",
-        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_holds_nothing",
+        "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner[True]",
     ),
     (
         "a loop is refused in the run, too",

@@ -157,7 +157,8 @@ class FleetLifecycle:
         )
         if changed and self._live_check:
             self._account.refresh()
-        single = self._single(self._notify)
+        said: list[str] = []
+        single = self._single(said.append)
         problems = []
         for line in news.lines:
             declaration = news.declaration(line)
@@ -170,6 +171,7 @@ class FleetLifecycle:
             except LinqError as error:
                 found = [str(error)]
             problems += [f"{line}: {problem}" for problem in found]
+        self._tell(said)
         try:
             refuse_many_clears(self._account, self._declarations, olds, news)
         except RefusedError as error:
@@ -200,11 +202,14 @@ class FleetLifecycle:
         for line in sorted(self._removed(olds, news)):
             calls[line] = partial(self._give_up, single, olds, line, news.removed)
         errors = self._run(calls)
+        self._tell(said)
+        return errors, replaced
+
+    def _tell(self, said: list[str]) -> None:
         for text in said[:SHOWN_LINES]:
             self._notify(text)
         if len(said) > SHOWN_LINES:
             self._notify(f"The same holds for {len(said) - SHOWN_LINES:,} more lines.")
-        return errors, replaced
 
     def _forward(
         self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str, replaced: dict[str, str]

@@ -17,7 +17,8 @@ def names(stack: Workspace) -> str:
     """Python text that names the three lines of the account: their ids A, B, C and their numbers NA, NB, NC."""
     lines = stack.emulator.phone_numbers[:3]
     ids = f"A, B, C = {[line.id for line in lines]!r}\n"
-    return ids + f"NA, NB, NC = {[line.phone_number for line in lines]!r}\nOFFICE, DESK = {OFFICE!r}, {DESK!r}\n"
+    numbers = f"OFFICE, DESK, ELSEWHERE = {OFFICE!r}, {DESK!r}, {ELSEWHERE!r}\n"
+    return ids + f"NA, NB, NC = {[line.phone_number for line in lines]!r}\n" + numbers
 
 
 def program(stack: Workspace, text: str) -> None:
@@ -361,6 +362,47 @@ def test_an_interrupted_replacement_does_not_wedge(
     stack.empty_preview()
     stack.destroy()
     assert live(stack) == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    "third",
+    [
+        'forward("x", NA, ELSEWHERE)',
+        'forward("x", NA, OFFICE)',
+        'forward("x", NC, ELSEWHERE)',
+        'fleet("y", {NA: DESK})',
+    ],
+)
+def test_a_line_cleared_by_an_interrupted_replacement_is_free(stack: Workspace, third: str) -> None:
+    """The old line was cleared, and the new one failed; whatever is declared next, one plain up brings it about."""
+    up(stack, f'forward("x", NA, OFFICE, {FIRST})')
+    program(stack, f'forward("x", NB, OFFICE, {FIRST})')
+    break_line(stack, 1)
+    stack.up(fails=True)
+    stack.emulator.clear_faults()
+    assert live(stack) == ["", "", ""]
+    program(stack, third)
+    stack.preview()
+    stack.up()
+    wanted = {"OFFICE": OFFICE, "ELSEWHERE": ELSEWHERE, "DESK": DESK}[third.rsplit(None, 1)[1].strip("})")]
+    assert live(stack) == (["", "", wanted] if "NC" in third else [wanted, "", ""])
+    stack.empty_preview()
+
+
+@pytest.mark.parametrize("text", ['forward("x", NA, {number})', 'fleet("x", {{NA: {number}, NB: OFFICE}})'])
+def test_a_line_that_somebody_else_cleared_is_not_forwarded_again_unseen(stack: Workspace, text: str) -> None:
+    """Preview says that the line is not forwarded any more, and up refuses a new number for it."""
+    up(stack, text.format(number="OFFICE"))
+    edit(stack, 0, "")
+    stack.emulator.clear_requests()
+    program(stack, text.format(number="DESK"))
+    assert "is not forwarded any more: a replacement that did not finish cleared it" in stack.preview().output
+    assert "was changed outside Pulumi to not forwarded" in stack.up(fails=True).output
+    assert stack.writes() == []
+    stack.refresh()
+    stack.up()
+    assert live(stack)[0] == DESK
+    stack.empty_preview()
 
 
 def test_a_healthy_replacement_that_deletes_first_has_no_gap(stack: Workspace) -> None:

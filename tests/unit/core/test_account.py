@@ -319,6 +319,17 @@ def test_a_failed_write_changes_nothing_here(account: Account, emulator: Emulato
     assert forwarding(account) == ""
 
 
+def test_after_a_write_in_doubt_the_list_is_asked_for_again(account: Account, emulator: Emulator) -> None:
+    """The write may have been applied, so the list from before it may be wrong."""
+    assert forwarding(account) == ""
+    emulator.fail(Fault.reset_after_write(), times=None, method="PUT")
+    emulator.fail(Fault.server_error(), times=None, method="GET")
+    with pytest.raises(LinqError, match="may have been applied"):
+        account.set_forwarding_number(account.require(SALES), OFFICE)
+    emulator.clear_faults()
+    assert forwarding(account) == OFFICE
+
+
 def test_a_failure_is_shared_for_5_seconds(account: Account, emulator: Emulator, clock: Clock) -> None:
     """Callers that queue behind a failed list share its error for 5 s instead of asking one by one."""
     emulator.fail(Fault.server_error(), times=None)

@@ -538,22 +538,6 @@ def test_a_refusal_is_one_paragraph(world: World, failing: Callable[[ForwardingL
 # What only shows when several resources, or several attempts, come together
 
 
-def test_a_write_in_doubt_makes_the_list_stale(world: World) -> None:
-    """Who adopts a line looks again where a clear of it may have been applied: the shared list may be wrong."""
-    world.emulator.set_forwarding(SALES, OFFICE)
-    lifecycle = world.process()
-    lifecycle.read(recorded(OFFICE))
-    world.emulator.fail(Fault.reset_after_write(), times=None, method="PUT")
-    world.emulator.fail(Fault.server_error(), times=None, method="GET")
-    with pytest.raises(LinqError, match="may have been applied"):
-        lifecycle.delete(recorded(OFFICE))
-    world.emulator.clear_faults()
-    assert world.emulator.forwarding(SALES) == ""
-    assert problems(lifecycle, declared(OFFICE)) == []
-    lifecycle.create(declared(OFFICE))
-    assert world.emulator.forwarding(SALES) == OFFICE
-
-
 def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
     """A resource that does not change finds out where another one took its line before it was registered."""
     world.emulator.set_forwarding(SALES, OFFICE)
@@ -581,14 +565,33 @@ def test_a_line_that_another_process_of_the_run_cleared_is_written(world: World,
 
 def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:
     """With --run-program a resource that leaves its line is compared with its old self after the new owner's check."""
+    lifecycle, old = refreshed_after_a_move(world)
+    lifecycle.create(declared(OFFICE))
+    lifecycle.delete(old)
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("tried", [True, False])
+def test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner(world: World, tried: bool) -> None:
+    """Where the new owner failed, or was not tried in a run that failed, the old one stays in the state."""
+    lifecycle, old = refreshed_after_a_move(world)
+    failing = declared(OFFICE) if tried else declared(OFFICE, line=SUPPORT_NUMBER)
+    world.emulator.fail("403", times=None)
+    with pytest.raises(LinqError):
+        lifecycle.create(failing)
+    world.emulator.clear_faults()
+    with pytest.raises(RefusedError, match="which failed in this run"):
+        lifecycle.delete(old)
+
+
+def refreshed_after_a_move(world: World) -> tuple[ForwardingLifecycle, Outputs]:
+    """A line that a new resource declares, while its old one goes to another line and was refreshed after that."""
     world.emulator.set_forwarding(SALES, OFFICE)
-    lifecycle = world.process(live_check=False)
+    lifecycle, old = world.process(live_check=False), recorded(OFFICE)
     assert problems(lifecycle, declared(OFFICE)) == []
-    old = recorded(OFFICE)
     lifecycle.check(old.inputs, declared(OFFICE, line=SUPPORT_NUMBER))
     assert lifecycle.diff(old, old.inputs) == Diff(False)
-    lifecycle.create(declared(OFFICE))
-    assert world.writes() == []
+    return lifecycle, old
 
 
 def test_a_loop_is_refused_where_nobody_looked_before(world: World) -> None:

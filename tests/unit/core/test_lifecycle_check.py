@@ -232,16 +232,36 @@ def test_check_lets_a_new_resource_pass(lifecycle: ForwardingLifecycle, emulator
     assert problems(lifecycle, news) == []
 
 
-@pytest.mark.parametrize(("live", "shown"), [(ELSEWHERE, "+12025550001"), ("", "not forwarded")])
-def test_check_refuses_a_line_changed_outside_pulumi(
-    lifecycle: ForwardingLifecycle, emulator: Emulator, live: str, shown: str
-) -> None:
+def test_check_refuses_a_line_changed_outside_pulumi(lifecycle: ForwardingLifecycle, emulator: Emulator) -> None:
     """A changed declaration of a line changed by hand is refused, with its number and the way out."""
-    emulator.set_forwarding(SALES, live)
+    emulator.set_forwarding(SALES, ELSEWHERE)
     assert problems(lifecycle, declared(DESK), declared(OFFICE)) == [
-        f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {shown}."
+        f"Line {SALES} ({SALES_NUMBER}) was changed outside Pulumi to {ELSEWHERE}."
         " Run `pulumi refresh` to see it, or set overwrite=True to replace it."
     ]
+
+
+def test_check_leaves_a_cleared_line_to_update(lifecycle: ForwardingLifecycle, world: World) -> None:
+    """An interrupted replacement may have cleared it, so check only says so; update refuses, and nothing is sent."""
+    world.emulator.set_forwarding(SALES, "")
+    assert problems(lifecycle, declared(DESK), declared(OFFICE)) == []
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) is not forwarded any more: a replacement that did not finish cleared it, or"
+        " somebody else did. In the second case `pulumi up` refuses to forward it again."
+    ]
+    with pytest.raises(RefusedError, match="was changed outside Pulumi to not forwarded"):
+        lifecycle.update(recorded(OFFICE), declared(DESK))
+    assert world.writes() == []
+
+
+@pytest.mark.parametrize("news", [declared(OFFICE), declared(""), declared(DESK, overwrite=True)])
+def test_check_says_nothing_of_a_cleared_line_that_may_be_written(
+    lifecycle: ForwardingLifecycle, world: World, news: Inputs
+) -> None:
+    """One that does not change, one that is to be cleared, and one that may be written over."""
+    world.emulator.set_forwarding(SALES, "")
+    assert problems(lifecycle, news, declared(OFFICE)) == []
+    assert world.said == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from linq_provider.errors import ConfigurationError
+from linq_provider.provider import run_log
 from linq_provider.provider.run_log import RunLog
 
 ADDRESS = "127.0.0.1:1234"
@@ -58,8 +59,11 @@ def test_the_file_is_private(folder: Path) -> None:
     assert [stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()] == [0o600]
 
 
-def test_a_file_of_a_run_that_is_over_is_begun_anew() -> None:
-    """A port that is used again brings no declarations of an earlier run along."""
+@pytest.mark.parametrize("swept", [True, False])
+def test_a_file_of_a_run_that_is_over_is_begun_anew(monkeypatch: pytest.MonkeyPatch, swept: bool) -> None:
+    """A port that is used again brings no declarations along, also where the earlier run ends just before the log opens."""
+    if not swept:
+        monkeypatch.setattr(run_log, "_sweep", lambda path: None)
     old = RunLog(ADDRESS)
     old.append(["a"])
     old.close()
