@@ -500,7 +500,7 @@ MUTANTS = [
     (
         "check leaves a line that was cleared to create and update",
         "core/lifecycle.py",
-        'if recorded is not None and line.forwarding_number == "" != number',
+        'if recorded and line.forwarding_number == "" != number',
         'if False and line.forwarding_number == "" != number',
         "tests/unit/core/test_lifecycle_check.py::test_check_leaves_a_cleared_line_to_update",
     ),

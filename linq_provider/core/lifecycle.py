@@ -223,7 +223,7 @@ class ForwardingLifecycle:
             line = self._account.confirmed(identity, lambda now: now is not None and _ours(now, number, recorded))
         if line is None:
             raise self._account.not_seen()
-        if recorded is not None and line.forwarding_number == "" != number and not self._may_overwrite(news):
+        if recorded and line.forwarding_number == "" != number and not self._may_overwrite(news):
             # Only the engine knows which: it asks for a create, which forwards the line, or an update, which refuses.
             self._notify(
                 f"Line {line.id} ({line.phone_number}) is not forwarded any more: a replacement that did not finish"
