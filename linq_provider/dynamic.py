@@ -5,26 +5,23 @@ The import path of this module and the names of its provider classes stand in ev
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
 import pulumi.dynamic
 from pulumi.output import Unknown as PulumiUnknown
 
 from linq_provider.config import Settings
-from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
-from linq_provider.errors import LinqError, RefusedError
+from linq_provider.core.records import Fleet, Inputs, Outputs
+from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.provider import host
+from linq_provider.provider.properties import R, record_from, to_properties, with_secrets
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
 
-R = TypeVar("R", Inputs, Outputs, Fleet)
-SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers", "replaced_number", "replaced_numbers"})
-# How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
-SIGNATURE = "4dabf18193072939515e22adb298388d"
-SECRET = "1b47061264138c4ac30d75fd1eb44270"
 ADOPT = (
     "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
     " declared number is already set."
@@ -69,20 +66,23 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
         """Forward what is declared."""
-        outputs = self._lifecycle.create(from_pulumi(self._inputs, props))
-        return pulumi.dynamic.CreateResult(outputs.id, _with_secrets(outputs))
+        with _nothing_recorded(Fleet()):
+            outputs = self._lifecycle.create(from_pulumi(self._inputs, props))
+        return pulumi.dynamic.CreateResult(outputs.id, with_secrets(to_pulumi(outputs)))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
         """Forward what changed."""
-        outputs = self._lifecycle.update(from_pulumi(self._outputs, _olds), from_pulumi(self._inputs, _news))
-        return pulumi.dynamic.UpdateResult(_with_secrets(outputs))
+        olds = from_pulumi(self._outputs, _olds)
+        with _nothing_recorded(olds):
+            outputs = self._lifecycle.update(olds, from_pulumi(self._inputs, _news))
+        return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(outputs)))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
         """What is forwarded now, with the inputs that declare just that; an empty id where the line is gone."""
         outputs = self._lifecycle.read(from_pulumi(self._outputs, props))
         if outputs is None:
             return pulumi.dynamic.ReadResult("", {})
-        return pulumi.dynamic.ReadResult(outputs.id, _with_secrets(outputs), to_pulumi(outputs.inputs))
+        return pulumi.dynamic.ReadResult(outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Clear, leave or restore what is forwarded, unless the program still declares it."""
@@ -93,7 +93,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         # Imported here, in the provider process: a program that only declares has no use for an HTTP client.
         from linq_provider.provider.session import session
 
-        return session(Settings.load(self._config))
+        return session(Settings.load(self._config), host.engine_address(), host.print_info)
 
     @property
     def _lifecycle(self) -> Any:
@@ -132,38 +132,32 @@ class PhoneNumberForwardingsProvider(_Provider):
         return self._session.fleet
 
 
-def _with_secrets(record: Outputs | Fleet) -> dict[str, Any]:
-    """A record as properties, with what the engine has to encrypt whatever the options of the resource say."""
-    return {
-        name: {SIGNATURE: SECRET, "value": value} if name in SECRET_OUTPUTS else value
-        for name, value in to_pulumi(record).items()
-    }
+@contextmanager
+def _nothing_recorded(olds: Fleet) -> Iterator[None]:
+    """Say of a fleet that failed what no state has: a dynamic provider cannot record a part of one."""
+    try:
+        yield
+    except FleetError as error:
+        added = sorted(line for line in error.forwardings if line not in olds.lines)
+        if added and olds.lines:
+            error.next_step += (
+                f" If you go back instead, check these new lines by hand, because no state has them: {listed(added)}."
+            )
+        forgotten = [
+            f"{line} ({number or 'not forwarded'})"
+            for line, number in sorted(error.replaced_numbers.items())
+            if line not in (olds.replaced_numbers or {}) and number != error.forwardings.get(line)
+        ]
+        if forgotten:
+            host.print_info(f"No state records what these lines forwarded to before: {listed(forgotten)}.")
+        raise
 
 
 def from_pulumi(kind: type[R], props: Mapping[str, Any]) -> R:
     """Properties as a record, with our unknown for Pulumi's own."""
-
-    def ours(value: Any) -> Any:
-        if isinstance(value, PulumiUnknown):
-            return Unknown.UNKNOWN
-        if isinstance(value, Mapping):
-            # A program says False for None, which Pulumi would leave out of a map: the line would be cleared.
-            return {line: None if number is False else ours(number) for line, number in value.items()}
-        return tuple(map(ours, value)) if isinstance(value, list) else value
-
-    return kind(**{name: ours(props.get(name)) for name in kind.__dataclass_fields__})
+    return record_from(kind, props, unknown=PulumiUnknown)
 
 
 def to_pulumi(record: Inputs | Outputs | Fleet) -> dict[str, Any]:
-    """A record as properties: without what is not declared, and with Pulumi's own unknown for ours."""
-    unknown: Any = PulumiUnknown
-
-    def theirs(value: Any) -> Any:
-        if isinstance(value, Unknown):
-            return unknown()
-        if isinstance(value, Mapping):
-            return {line: theirs(number) for line, number in value.items()}
-        return list(map(theirs, value)) if isinstance(value, tuple) else value
-
-    props = {name: getattr(record, name) for name in record.__dataclass_fields__}
-    return {name: theirs(value) for name, value in props.items() if value is not None}
+    """A record as properties, with Pulumi's own unknown for ours."""
+    return to_properties(record, unknown=PulumiUnknown)

@@ -123,12 +123,24 @@ class RefusedError(LinqError):
 class FleetError(LinqError):
     """Some lines of a fleet were refused or failed, all others are as declared; `errors` tells why, for each.
 
-    The message has one line of text for as many of them as fit, and says how many more there are.
+    The message has one line of text for as many of them as fit, and says how many more there are. `forwardings` is what
+    each line of the fleet forwards to after the failure, as far as the fleet set or knew it; `replaced_numbers` what
+    lines forwarded to before the fleet had them, where that is to be recorded.
     """
 
-    def __init__(self, message: str, errors: Mapping[str, LinqError], *, next_step: str) -> None:
+    def __init__(
+        self,
+        message: str,
+        errors: Mapping[str, LinqError],
+        *,
+        forwardings: Mapping[str, str] | None = None,
+        replaced_numbers: Mapping[str, str] | None = None,
+        next_step: str,
+    ) -> None:
         super().__init__(message, next_step=next_step)
         self.errors: dict[str, LinqError] = dict(errors)
+        self.forwardings: dict[str, str] = dict(forwardings or {})
+        self.replaced_numbers: dict[str, str] = dict(replaced_numbers or {})
 
     def __str__(self) -> str:
         head = f"{plain(self.message, limit=MAX_DETAIL // 2)}:"

@@ -8,6 +8,7 @@ from __future__ import annotations
 ENGINE = "tests/engine/"
 ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
+CHAINS = "tests/unit/api/test_exception_chains.py"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
 CLIENT_DEADLINE = "tests/unit/api/test_client_deadline.py::"
@@ -161,8 +162,8 @@ MUTANTS = [
     (
         "row 07: success:false is no success",
         "api/answers.py",
-        'payload.get("success", True) is not True or payload.get("error")',
-        "False",
+        'payload.get("success", True) is True and not payload.get("error")',
+        "True",
         f"{ANSWERS}test_row_07_a_body_of_another_shape_is_a_typed_error",
     ),
     (
@@ -428,8 +429,8 @@ MUTANTS = [
     # Rows that only the real engine proves, and that have no entry below.
     (
         "row 32: what a released version recorded is read by its names",
-        "dynamic.py",
-        "{name: ours(props.get(name)) for name in kind.__dataclass_fields__}",
+        "provider/properties.py",
+        "{name: ours(props.get(name, props.get(camel(name)))) for name in kind.__dataclass_fields__}",
         '{name: ours(props.get(name.replace("declared", "named"))) for name in kind.__dataclass_fields__}',
         f"{ENGINE}test_upgrades.py::test_row_32_a_state_of_each_released_version_previews_unchanged",
     ),
@@ -472,8 +473,8 @@ MUTANTS = [
     (
         "row 16: read returns the declared inputs",
         "dynamic.py",
-        "outputs.id, _with_secrets(outputs), to_pulumi(outputs.inputs))",
-        "outputs.id, _with_secrets(outputs))",
+        "outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))",
+        "outputs.id, with_secrets(to_pulumi(outputs)))",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[id-changed]",
     ),
     (
@@ -654,8 +655,8 @@ MUTANTS = [
     ),
     (
         "row 25: an unknown value is not validated",
-        "dynamic.py",
-        "if isinstance(value, PulumiUnknown):",
+        "provider/properties.py",
+        "if isinstance(value, unknown):",
         "if False:",
         f"{ENGINE}test_rows.py::test_row_25_unknown_nested_and_secret_values",
     ),
@@ -908,22 +909,29 @@ MUTANTS = [
     ),
     (
         "restore: a fleet that failed says what is forgotten",
-        "core/fleet.py",
-        "                self._say_what_is_forgotten(olds, news, replaced)\n",
-        "",
-        f"{RESTORE}test_a_fleet_that_fails_says_what_is_forgotten",
+        "dynamic.py",
+        "        if forgotten:\n",
+        "        if False:\n",
+        "tests/unit/test_dynamic.py::test_a_fleet_that_failed_says_what_no_state_records",
+    ),
+    (
+        "restore: a native fleet that failed in part remembers",
+        "native/servicer.py",
+        "replaced_numbers=replaced or None)",
+        "replaced_numbers=None)",
+        f"{ENGINE}test_restore.py::test_the_native_package",
     ),
     (
         "restore: what is remembered is secret",
-        "dynamic.py",
-        'SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers", "replaced_number", "replaced_numbers"})',
-        'SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers"})',
+        "provider/properties.py",
+        'SECRETS = ("applied_number", "applied_numbers", "replaced_number", "replaced_numbers")',
+        'SECRETS = ("applied_number", "applied_numbers")',
         f"{ENGINE}test_restore.py::test_a_line_is_given_back_what_it_had",
     ),
     (
         "restore: what is remembered is secret from the create on",
         "dynamic.py",
-        "CreateResult(outputs.id, _with_secrets(outputs))",
+        "CreateResult(outputs.id, with_secrets(to_pulumi(outputs)))",
         "CreateResult(outputs.id, to_pulumi(outputs))",
         f"{ENGINE}test_restore.py::test_a_line_is_given_back_what_it_had",
     ),
@@ -1029,8 +1037,8 @@ MUTANTS = [
     (
         "a failure in part is an error",
         "core/fleet.py",
-        "            if errors:\n                self._say_what_is_forgotten",
-        "            if False:\n                self._say_what_is_forgotten",
+        "            if errors:\n                raise self._incomplete",
+        "            if False:\n                raise self._incomplete",
         f"{ENGINE}test_fleet.py::test_a_failure_in_part",
     ),
     (
@@ -1816,5 +1824,40 @@ MUTANTS = [
         "        self._over.set()\n",
         "",
         f"{CLIENT_DEADLINE}test_row_11_no_thread_is_left_behind",
+    ),
+    (
+        "row 11: the socket of an answer without a length is known",
+        "api/deadline.py",
+        "watchdog.answering = self.sock",
+        "watchdog.answering = None",
+        f"{TRANSPORT_DEADLINE}test_row_11_an_answer_that_never_ends_ends_at_the_deadline",
+    ),
+    (
+        "no other encoding than the one that was asked for",
+        "api/transport.py",
+        'not in ("", "identity", ENCODING)',
+        'in ("never",)',
+        "tests/unit/api/test_bounds.py",
+    ),
+    (
+        "cookies are not kept",
+        "api/transport.py",
+        "            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))",
+        "           ",
+        f"{TRANSPORT}test_cookies_of_the_server_are_not_kept",
+    ),
+    (
+        "row 26: no request is behind an exception",
+        "api/transport.py",
+        '                failure = self._translated(error, f"{method} {path}", timed_out=watchdog.expired)\n',
+        '                raise self._translated(error, f"{method} {path}", timed_out=watchdog.expired) from None\n',
+        CHAINS,
+    ),
+    (
+        "row 26: no answer is behind an exception",
+        "api/answers.py",
+        "        invalid = invalid_answer(request, str(error), truncated=error.truncated)\n",
+        "        raise invalid_answer(request, str(error), truncated=error.truncated) from None\n",
+        CHAINS,
     ),
 ]

@@ -27,7 +27,7 @@ OLDEST = (
     "phonenumberslite==9.0.0",
     "pulumi==3.216.0",
     "requests==2.32.2",
-    "urllib3==1.26.5",
+    "urllib3==2.8.0",
     "tenacity==9.0.0",
     "click==8.1.0",
     "rich==13.0.0",

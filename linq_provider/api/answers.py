@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -40,8 +40,8 @@ class Answer:
     """A complete HTTP answer; `problem` says why its body is not: too large, or in a broken encoding."""
 
     status_code: int
-    headers: Mapping[str, str]
-    body: bytes
+    headers: Mapping[str, str] = field(repr=False)  # a server may repeat the key in either
+    body: bytes = field(repr=False)
     problem: str = ""
 
 
@@ -61,11 +61,13 @@ def payload_from(body: bytes, request: Request) -> dict[str, Any]:
     """
     try:
         payload = _json_object(body)
-        if payload.get("success", True) is not True or payload.get("error"):
-            raise _Malformed('HTTP 200 with "success": false, or with an error')
     except _Malformed as error:
-        raise invalid_answer(request, str(error), truncated=error.truncated) from None
-    return payload
+        invalid = invalid_answer(request, str(error), truncated=error.truncated)
+    else:
+        if payload.get("success", True) is True and not payload.get("error"):
+            return payload
+        invalid = invalid_answer(request, 'HTTP 200 with "success": false, or with an error')
+    raise invalid  # out here, where nothing is behind it: an error of `json` holds the answer, which may repeat the key
 
 
 def phone_number_from(payload: Mapping[str, Any], request: Request) -> PhoneNumber:

@@ -26,6 +26,7 @@ class Watchdog:
     def __init__(self, seconds: float, *, connect_seconds: float, after: tuple[float, Callable[[], None]]) -> None:
         self.expired: bool = False
         self.connection: HTTPConnection | None = None
+        self.answering: socket.socket | None = None  # kept: the connection forgets it where the answer has no length
         self._over = threading.Event()
         self._connect_by = time.monotonic() + connect_seconds
         self._thread = threading.Thread(target=self._watch, args=(seconds, *after), name="linq-deadline", daemon=True)
@@ -63,7 +64,7 @@ class Watchdog:
         self.expired = True
         while not self._over.is_set():  # the socket may come into being only now
             sock = self.connection.sock if self.connection is not None else None
-            if sock is not None:
+            if (sock := sock or self.answering) is not None:
                 # Not SSLSocket.shutdown: it would go on in plaintext.
                 with suppress(OSError):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
@@ -80,6 +81,11 @@ class _Watched:
     def request(self, *args: Any, **kwargs: Any) -> None:
         self._watch()
         super().request(*args, **kwargs)  # type: ignore[misc]
+
+    def getresponse(self) -> Any:
+        if watchdog := Watchdog.of_this_thread():
+            watchdog.answering = self.sock  # type: ignore[attr-defined]
+        return super().getresponse()  # type: ignore[misc]
 
     def _watch(self) -> None:
         if watchdog := Watchdog.of_this_thread():

@@ -7,6 +7,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable, Mapping
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError, 
 CONNECT_TIMEOUT = 5.0  # seconds; as in Linq's own SDKs
 READ_TIMEOUT = 30.0  # seconds without a byte; the calls of this API answer in well under one
 CHUNK = 64 * 1024  # bytes
+# Asked for, and nothing else is taken: other encodings depend on packages that this one does not choose, and urllib3's
+# deflate keeps all of a stream that unpacks to nothing.
+ENCODING = "gzip"
 
 
 def proxy_of(base_url: str) -> str | None:
@@ -75,7 +79,8 @@ class Transport:
                     raise requests.Timeout
                 return answer
             except Exception as error:
-                raise self._translated(error, f"{method} {path}", timed_out=watchdog.expired) from error
+                failure = self._translated(error, f"{method} {path}", timed_out=watchdog.expired)
+        raise failure  # out here, where nothing is behind it: an error of `requests` holds the request, with the key
 
     def close(self) -> None:
         """Close every session."""
@@ -96,6 +101,9 @@ class Transport:
             timeout=(min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds)),
         ) as response:
             body, problem = bytearray(), ""
+            if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", ENCODING):
+                problem = "an answer in an encoding that was not asked for"
+                return Answer(response.status_code, response.headers, b"", problem)
             try:
                 for chunk in response.iter_content(CHUNK):
                     body += chunk
@@ -151,6 +159,8 @@ class Transport:
             session = self._local.session = _Session()
             session.headers["User-Agent"] = f"linq-provider/{__version__}"
             session.headers["Accept"] = "application/json"
+            session.headers["Accept-Encoding"] = ENCODING
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # none is kept, so none is sent
             session.mount("http://", _Adapter(max_retries=0))
             session.mount("https://", _Adapter(max_retries=0))
             self._sessions.add(session)

@@ -193,6 +193,14 @@ class Account:
         """
         self._fresh()
 
+    def lines(self) -> list[PhoneNumber]:
+        """Every line, as a list not older than `FRESH` seconds has it.
+
+        Raises:
+            LinqError: the list could not be had, or is empty.
+        """
+        return list(self._fresh().by_id.values())
+
     def known(self, identity: str) -> PhoneNumber | None:
         """The line as last seen, however long ago, without a request; None where it was never seen, or not as one."""
         lines = self._snapshot.lines(identity) if self._snapshot is not None else {}

@@ -65,6 +65,16 @@ class FleetLifecycle:
             self._declarations.fail(*news.lines)
         return news, problems
 
+    def declare(self, news: Fleet) -> list[str]:
+        """As far as `check` needs neither account nor state: remember what is declared; everything wrong with it."""
+        problems = [*validate_fleet(news), *validate_lines(news)]
+        if not problems:
+            try:
+                self._declarations.declare(_numbers(news))
+            except LinqError as error:
+                problems = [str(error)]
+        return problems
+
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
         for line, replaced in (olds.replaced_numbers or {}).items():
@@ -147,8 +157,7 @@ class FleetLifecycle:
         Raises:
             LinqError: the account's lines could not be had, or another resource declares one of them.
         """
-        numbers = {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
-        self._declarations.declare(numbers, kept=olds.lines.keys())
+        self._declarations.declare(_numbers(news), kept=olds.lines.keys())
         if not olds.lines:
             self._declarations.new_fleet(int(news.allow_clearing or 0) if isinstance(news.allow_clearing, float) else 0)
         # An update settles every line, so one that changed by hand meanwhile counts, too.
@@ -184,8 +193,7 @@ class FleetLifecycle:
         with self._failing(olds, news):
             errors, replaced = self._reconcile(olds, news)
             if errors:
-                self._say_what_is_forgotten(olds, news, replaced)
-                raise _incomplete(olds, news, errors)
+                raise self._incomplete(olds, news, errors, replaced)
         return replace(news, replaced_numbers=replaced or None)
 
     def _reconcile(self, olds: Fleet, news: Fleet) -> tuple[dict[str, LinqError], dict[str, str]]:
@@ -286,16 +294,6 @@ class FleetLifecycle:
         """What the line was declared as, also under its other name; empty where it is new."""
         return next((olds.declaration(name) for name in self._account.names(line) if name in olds.lines), Inputs())
 
-    def _say_what_is_forgotten(self, olds: Fleet, news: Fleet, replaced: Mapping[str, str]) -> None:
-        """Name what new lines forwarded to before they were written in a run that failed: no state will have it."""
-        forgotten = [
-            f"{line} ({number or 'not forwarded'})"
-            for line, number in replaced.items()
-            if olds.replaced(*self._account.names(line)) is None and number != news.lines[line]
-        ]
-        if forgotten:
-            self._notify(f"No state records what these lines forwarded to before: {_listed(forgotten)}.")
-
     def _announce_overwrites(self, olds: Fleet, news: Fleet) -> None:
         """At preview: which lines are taken from somebody else."""
         taken = []
@@ -307,6 +305,26 @@ class FleetLifecycle:
                 taken.append(f"{line} (now {now.forwarding_number})")
         if taken:
             self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
+
+    def _incomplete(
+        self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError], remembered: Mapping[str, str]
+    ) -> FleetError:
+        """The error of a fleet of which some lines failed."""
+        replaced = {line: self._declarations.recorded(*self._account.names(line)) for line in errors}
+        before = {
+            line: str(number)
+            for line, number in ({line: n for line, n in replaced.items() if n is not None} | dict(olds.lines)).items()
+            if any(name in errors for name in self._account.names(line))
+        }
+        after = {line: str(number) for line, number in news.lines.items() if line not in errors}
+        lines = len(olds.lines.keys() | news.lines.keys())
+        return FleetError(
+            f"{len(errors):,} of {lines:,} lines are not as declared",
+            errors,
+            forwardings=before | after,
+            replaced_numbers={**(olds.replaced_numbers or {}), **remembered},
+            next_step=_conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
+        )
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(
@@ -328,16 +346,9 @@ class FleetLifecycle:
             raise
 
 
-def _incomplete(olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
-    """The error of a fleet of which some lines failed."""
-    next_step = _conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else."
-    added = [line for line in news.lines.keys() - errors.keys() if line not in olds.lines]
-    if added and olds.lines:
-        next_step += (
-            f" If you go back instead, check these new lines by hand, because no state has them: {_listed(added)}."
-        )
-    lines = len(olds.lines.keys() | news.lines.keys())
-    return FleetError(f"{len(errors):,} of {lines:,} lines are not as declared", errors, next_step=next_step)
+def _numbers(news: Fleet) -> dict[str, str | None]:
+    """The number declared for each line; None where it is not known yet."""
+    return {line: number if isinstance(number, str) else None for line, number in news.lines.items()}
 
 
 def _conflict(errors: Mapping[str, LinqError]) -> str:

@@ -32,12 +32,17 @@ def engine_address() -> str | None:
     return next((argument for argument in sys.argv[1:] if ":" in argument), None)
 
 
+def info_line(text: str) -> str:
+    """How the user sees something that is no error."""
+    return f"linq: {plain(text, limit=MAX_MESSAGE)}"
+
+
 def print_info(text: str) -> None:
     """Tell the user something that is no error: what this process prints appears as an info line on the stack.
 
     Never raises: what the encoding of stdout lacks is replaced, and a stdout that is gone takes nothing.
     """
-    line = f"linq: {plain(text, limit=MAX_MESSAGE)}"
+    line = info_line(text)
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         line.encode(encoding)

@@ -2,6 +2,7 @@
 
 import atexit
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
@@ -15,7 +16,6 @@ from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import Destinations
 from linq_provider.core.fleet import FleetLifecycle
 from linq_provider.core.lifecycle import ForwardingLifecycle
-from linq_provider.provider import host
 from linq_provider.provider.run_log import RunLog
 
 _opening = threading.Lock()
@@ -25,14 +25,39 @@ _opening = threading.Lock()
 class Session:
     """The lifecycles of single forwardings and of fleets, on one account and one record of declarations."""
 
+    client: LinqClient
+    account: Account
+    destinations: DestinationGuard
     forwarding: ForwardingLifecycle
     fleet: FleetLifecycle
 
 
-def session(settings: Settings) -> Session:
-    """The session of these settings, the same for every call in this process."""
+_opened: list[Session] = []
+
+
+def session(settings: Settings, engine_address: str | None, notify: Callable[[str], None]) -> Session:
+    """The session of these settings, the same for every call in this process.
+
+    `engine_address` names the run, whose other provider processes share what they know; None where there is no engine.
+    `notify` receives one line of text for the user.
+    """
     with _opening:
-        return _open(settings)
+        return _open(settings, engine_address, notify)
+
+
+def cancel() -> None:
+    """End every wait of this process; calls that would wait fail."""
+    for each in list(_opened):
+        each.client.close()
+
+
+def tell() -> None:
+    """Say what is only known when the process ends; the engine closes a provider, and shows what it then prints."""
+    for each in list(_opened):
+        each.destinations.tell()
+
+
+atexit.register(tell)
 
 
 @cache
@@ -42,21 +67,23 @@ def _of_run(engine_address: str) -> Declarations:
 
 
 @cache
-def _open(settings: Settings) -> Session:
-    client = LinqClient(settings, notify=host.print_info)
-    address = host.engine_address()
-    account, declarations = Account(client), _of_run(address) if address else Declarations()
-    destinations = DestinationGuard(Destinations(settings.allowed_forwardings), notify=host.print_info)
-    atexit.register(destinations.tell)  # the engine closes a provider, and shows what it then prints
-    run = partial(
-        run_concurrently, limit=settings.max_concurrency, notify=host.print_info, retries=lambda: client.retries
-    )
+def _open(settings: Settings, engine_address: str | None, notify: Callable[[str], None]) -> Session:
+    client = LinqClient(settings, notify=notify)
+    account, declarations = Account(client), _of_run(engine_address) if engine_address else Declarations()
+    destinations = DestinationGuard(Destinations(settings.allowed_forwardings), notify=notify)
+    run = partial(run_concurrently, limit=settings.max_concurrency, notify=notify, retries=lambda: client.retries)
     common: Any = {
         "live_check": settings.live_check,
         "on_conflict": settings.on_conflict,
-        "notify": host.print_info,
+        "notify": notify,
         "destinations": destinations,
     }
-    return Session(
-        ForwardingLifecycle(account, declarations, **common), FleetLifecycle(account, declarations, run=run, **common)
+    opened = Session(
+        client,
+        account,
+        destinations,
+        ForwardingLifecycle(account, declarations, **common),
+        FleetLifecycle(account, declarations, run=run, **common),
     )
+    _opened.append(opened)
+    return opened

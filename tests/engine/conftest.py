@@ -39,12 +39,28 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests that are marked `skins` over the dynamic provider and over the native package."""
+    if "skin" in metafunc.fixturenames:
+        skins = ["dynamic", "native"] if metafunc.definition.get_closest_marker("skins") else ["dynamic"]
+        metafunc.parametrize("skin", [os.environ["SKIN"]] if "SKIN" in os.environ else skins, indirect=True)
+
+
 @pytest.fixture
-def stack(tmp_path: Path, template: Path, emulator: Emulator) -> Iterator[Workspace]:
+def skin(request: pytest.FixtureRequest) -> str:
+    """What the programs of the stack import as `linq`."""
+    name: str = getattr(request, "param", "dynamic")
+    return name
+
+
+@pytest.fixture
+def stack(tmp_path: Path, template: Path, emulator: Emulator, skin: str) -> Iterator[Workspace]:
     """A fresh stack, configured for the emulator; a provider that outlives the test is ended."""
     folder = tmp_path / "stack"
     shutil.copytree(template, folder)
     workspace = Workspace(folder, emulator)
+    if skin == "native":
+        workspace.use_native()
     yield workspace
     for provider in workspace.providers():
         os.kill(provider, signal.SIGKILL)

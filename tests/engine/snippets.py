@@ -53,6 +53,15 @@ def blocks() -> list[Block]:
     return [block for page in PAGES for block in _blocks(page.name, page.read_text())]
 
 
+def section(page: str, name: str) -> list[Block]:
+    """The blocks of a page of docs/ below a heading of the second level."""
+    text = (CHECKOUT / "docs" / page).read_text()
+    begin = text.index(f"\n## {name}\n")
+    end = text.find("\n## ", begin + 1)
+    lines = range(text.count("\n", 0, begin), text.count("\n", 0, end if end > 0 else len(text)))
+    return [block for block in blocks() if block.page == page and block.line in lines]
+
+
 def commands() -> list[Command]:
     """Every command of every console block, but of the pages that a test follows from top to bottom."""
     found = [block for block in blocks() if block.language == "console" and block.page not in FOLLOWED]

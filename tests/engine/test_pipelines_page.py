@@ -21,7 +21,7 @@ import pytest
 from ci_systems import CHECKOUT, GITLAB
 from local_github import LocalGitHub
 from postgres import PASSWORD, Postgres, postgres_server
-from snippets import Block, Command, blocks, commands_of
+from snippets import Block, Command, commands_of, section
 
 from linq_provider.emulator import Emulator
 
@@ -181,20 +181,11 @@ exec {sys.executable} -P {CHECKOUT}/tests/engine/local_github.py "$@"
     return Reader(home, runner | own | identity)
 
 
-def section(name: str) -> list[Block]:
-    """The blocks of docs/pipelines.md below a heading of the second level."""
-    text = (CHECKOUT / "docs" / "pipelines.md").read_text()
-    begin = text.index(f"\n## {name}\n")
-    end = text.find("\n## ", begin + 1)
-    lines = range(text.count("\n", 0, begin), text.count("\n", 0, end))
-    return [block for block in blocks() if block.page == "pipelines.md" and block.line in lines]
-
-
 def test_the_page_from_an_empty_folder(reader: Reader, github: LocalGitHub, emulator: Emulator) -> None:
     """Every command of "GitHub, from an empty folder" works, and every run shows what the page says."""
     line = emulator.phone_numbers[0]
     forwarded: list[str | None] = []  # when each of the three texts is shown
-    for block in section("GitHub, from an empty folder"):
+    for block in section("pipelines.md", "GitHub, from an empty folder"):
         if block.language == "text":
             state = github.state
             shown = state.comments[0] if len(forwarded) == 1 else state.logs["up"][-1]
@@ -225,7 +216,7 @@ def test_the_page_from_an_empty_folder(reader: Reader, github: LocalGitHub, emul
 
 def test_the_files_of_gitlab(reader: Reader) -> None:
     """The commands of "GitLab" put the pipeline and the code owners where GitLab looks for them."""
-    (block,) = (block for block in section("GitLab") if block.language == "console")
+    (block,) = (block for block in section("pipelines.md", "GitLab") if block.language == "console")
     reader.type(Command("test", "linq=~/linq-provider", ""))
     reader.follow(block)
     assert (reader.home / ".gitlab-ci.yml").read_text() == GITLAB.read_text()

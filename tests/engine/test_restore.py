@@ -54,8 +54,10 @@ def live(stack: Workspace) -> list[str]:
 
 def remembered(stack: Workspace, name: str) -> Any:
     """What the state remembers of the time before: a secret in the state file, and revealed here."""
-    output = "replaced_numbers" if name == "fleet" else "replaced_number"
-    kept = stack.outputs(name).get(output)
+    outputs = stack.state()[name]["outputs"]
+    names = ("replaced_number", "replaced_numbers", "replacedNumber", "replacedNumbers")
+    output = next((each for each in names if each in outputs), "")
+    kept = outputs.get(output)
     if kept is None:
         return None
     assert set(kept) == {"4dabf18193072939515e22adb298388d", "ciphertext"}
@@ -69,6 +71,7 @@ def told(output: str) -> bool:
     return output.partition("Diagnostics:")[2].count(NOT_REMEMBERED) == 1
 
 
+@pytest.mark.skins
 def test_a_line_is_given_back_what_it_had(stack: Workspace) -> None:
     """What overwrite replaced survives changes, a refresh, drift and a rename with an alias, and is then put back."""
     single(stack, OFFICE, "overwrite=True")
@@ -94,6 +97,7 @@ def test_a_line_is_given_back_what_it_had(stack: Workspace) -> None:
     stack.empty_preview()
 
 
+@pytest.mark.skins
 def test_each_line_of_a_fleet_is_given_back_what_it_had(stack: Workspace) -> None:
     """One that was overwritten, one that was adopted as it was and one that was not forwarded: taken out, or destroyed."""
     ids = [line.id for line in stack.emulator.phone_numbers]
@@ -153,6 +157,7 @@ def test_only_where_it_is_needed(stack: Workspace) -> None:
     assert live(stack) == [BEFORE, "", ""]
 
 
+@pytest.mark.skins
 def test_what_somebody_set_meanwhile_is_left_alone(stack: Workspace) -> None:
     """A delete that would restore is refused like one that would clear, single and fleet, with both ways out."""
     first = stack.emulator.phone_numbers[0].id
@@ -179,6 +184,7 @@ def test_what_somebody_set_meanwhile_is_left_alone(stack: Workspace) -> None:
     assert (stack.state(), live(stack)) == ({}, [ELSEWHERE, "", ""])
 
 
+@pytest.mark.skins
 def test_keep_sends_nothing(stack: Workspace) -> None:
     """As retain_on_delete: the line is left with what is there, whoever set it."""
     single(stack, OFFICE, 'removed="keep"', "overwrite=True")
@@ -215,6 +221,7 @@ def test_a_rename_without_an_alias_and_replace_forget(stack: Workspace) -> None:
     assert stack.writes() == []
 
 
+@pytest.mark.skins
 def test_what_the_engine_replaces_remembers(stack: Workspace) -> None:
     """replace_on_changes, and a replacement that deletes first: never restored in between, and restored in the end."""
     single(stack, OFFICE, "overwrite=True")
@@ -299,6 +306,23 @@ def test_a_first_run_that_failed(stack: Workspace) -> None:
     first = stack.emulator.phone_numbers[0].phone_number
     said = stack.up(fails=True).output
     assert f"No state records what these lines forwarded to before: {first} ({BEFORE})." in said
+
+
+def test_the_native_package(stack: Workspace) -> None:
+    """A native fleet that failed in part records what its lines forwarded to before, so nothing is forgotten."""
+    ids = [line.id for line in stack.emulator.phone_numbers]
+    first, second, _ = (line.phone_number for line in stack.emulator.phone_numbers)
+    stack.use_native()
+    stack.emulator.fail(Fault.parse("403"), times=1, method="PUT", path_contains=ids[1])
+    fleet(stack, [OFFICE, OFFICE, None], "overwrite=True")
+    said = stack.up(fails=True).output
+    assert "No state records" not in said
+    assert remembered(stack, "fleet") == {first: BEFORE}
+    stack.up()
+    assert remembered(stack, "fleet") == {first: BEFORE, second: ""}
+    stack.empty_preview()
+    stack.destroy()
+    assert (stack.state(), live(stack)) == ({}, [BEFORE, "", ""])
 
 
 def test_a_state_of_before(stack: Workspace) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from linq_provider.emulator import Emulator
 
 PROJECT = "engine-test"
 HEADER = "import pulumi\nimport linq_provider as linq\n"
+NATIVE_HEADER = "import pulumi\nimport native_linq as linq\n"
 
 
 @dataclass(frozen=True)
@@ -39,13 +42,26 @@ class Workspace:
 
     def __init__(self, folder: Path, emulator: Emulator) -> None:
         self.folder = folder
+        self.header = HEADER
         self.emulator = emulator
         self.environment = pulumi_environment(folder)
         self.configure("linq:baseUrl", emulator.url)
 
     def program(self, text: str) -> None:
         """Make `text` the program of the stack; `pulumi` and `linq` are imported for it."""
-        (self.folder / "__main__.py").write_text(HEADER + textwrap.dedent(text))
+        (self.folder / "__main__.py").write_text(self.header + textwrap.dedent(text))
+
+    def use_native(self) -> None:
+        """From now on `linq` is the native package, with the names of the dynamic one; see `native_linq`."""
+        self.header = NATIVE_HEADER
+        shutil.copy(Path(__file__).with_name("native_linq.py"), self.folder)
+        scripts = sysconfig.get_path("scripts")
+        plugins = f"plugins:\n  providers:\n    - name: linq\n      path: {scripts}\n"
+        (self.folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: python\n{plugins}")
+
+    def use_dynamic(self) -> None:
+        """From now on `linq` is the dynamic provider."""
+        self.header = HEADER
 
     def declare_lines(self, count: int) -> None:
         """Give the account so many lines in all, and make a program that declares each of them."""
@@ -109,13 +125,14 @@ class Workspace:
         }
 
     def providers(self) -> list[int]:
-        """The process ids of this stack's dynamic providers that are alive."""
+        """The process ids of this stack's providers that are alive."""
         return [int(process.name) for process in Path("/proc").glob("[0-9]*") if self._is_provider(process)]
 
     def _is_provider(self, process: Path) -> bool:
         try:
             command = (process / "cmdline").read_bytes()
-            return b"pulumi.dynamic" in command and bytes(self.folder) in (process / "environ").read_bytes()
+            ours = b"pulumi.dynamic" in command or b"pulumi-resource-linq" in command
+            return ours and bytes(self.folder) in (process / "environ").read_bytes()
         except OSError:
             return False
 
@@ -151,7 +168,7 @@ class Workspace:
     def resources(self) -> list[dict[str, Any]]:
         """The stack's forwardings as the state file holds them, those that wait for deletion included."""
         resources = (json.loads(self.state_text())["checkpoint"]["latest"] or {}).get("resources", [])
-        return [resource for resource in resources if "dynamic/linq" in resource["type"]]
+        return [resource for resource in resources if re.search(r"\bdynamic/linq|^linq:", resource["type"])]
 
     def state(self) -> dict[str, dict[str, Any]]:
         """The stack's forwardings by resource name."""
@@ -159,11 +176,11 @@ class Workspace:
 
     def outputs(self, name: str) -> dict[str, Any]:
         """The outputs of one resource, without the provider's pickle."""
-        return {k: v for k, v in self.state()[name]["outputs"].items() if k != "__provider"}
+        return _named_as_in_python(self.state()[name]["outputs"])
 
     def inputs(self, name: str) -> dict[str, Any]:
         """The inputs of one resource, without the provider's pickle."""
-        return {k: v for k, v in self.state()[name]["inputs"].items() if k != "__provider"}
+        return _named_as_in_python(self.state()[name]["inputs"])
 
     def pending(self) -> list[str]:
         """The kinds of operations that the state file says are under way."""
@@ -178,3 +195,8 @@ class Workspace:
     def methods(self) -> list[str]:
         """The methods of the requests since the last `clear_requests`."""
         return [request.method for request in self.emulator.requests]
+
+
+def _named_as_in_python(props: dict[str, Any]) -> dict[str, Any]:
+    """Properties in the spelling of the dynamic provider, whichever skin recorded them."""
+    return {re.sub(r"[A-Z]", lambda m: f"_{m[0].lower()}", k): v for k, v in props.items() if k != "__provider"}

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -67,6 +68,8 @@ class Tool:
 
     def made(self, cache: Path, ways: Mapping[str, Way]) -> tuple[Path | None, list[str]]:
         """The directory of the programs, made by the first way that works; and why the others did not."""
+        if ways:
+            require_private(cache)
         target = cache.absolute() / f"{self.name}-{self.version}"
         failures = [] if self.complete(target / "bin") or not ways else self._make(target, ways)
         return (target / "bin" if ways and self.complete(target / "bin") else None), failures
@@ -102,11 +105,24 @@ def default_cache() -> Path:
     return (xdg if xdg.is_absolute() else Path.home() / base) / "linq-provider"
 
 
+def require_private(cache: Path) -> None:
+    """Make the cache, and refuse one that somebody else could put programs into."""
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    owners = {cache.lstat().st_uid, cache.stat().st_uid}  # of a link, and of what it leads to
+    if owners != {os.getuid()} or cache.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        another = "remove it, or give another one with --cache"
+        raise Unavailable(f"{cache} is not a folder that only this user can write: {another}")
+    cache.chmod(0o700)
+
+
 @contextlib.contextmanager
 def locked(cache: Path) -> Iterator[None]:
     """Hold the cache; the system lets go of it when this process ends, however it ends."""
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as file:
+    try:
+        lock = os.open(cache / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise Unavailable(f"{cache / 'lock'} cannot be locked: {error.strerror}; remove it") from None
+    with os.fdopen(lock) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

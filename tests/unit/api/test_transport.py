@@ -30,7 +30,7 @@ from raw_server import (
 
 from linq_provider._version import __version__
 from linq_provider.api.transport import Transport
-from linq_provider.errors import APIConnectionError, APIResponseValidationError, LinqError
+from linq_provider.errors import APIConnectionError, APIError, APIResponseValidationError, LinqError
 
 # What is sent
 
@@ -66,11 +66,23 @@ def test_row_30_netrc_is_ignored(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert headers_of(server.received[0])["authorization"] == f"Bearer {KEY}"
 
 
-def test_cookies_of_the_server_do_not_stop_the_next_call() -> None:
-    """Whatever a gateway sets, the next request is answered the same."""
-    with RawServer(answering(http(headers="Set-Cookie: a=b; Path=/\r\n"))) as server:
-        transport = transport_to(server)
-        assert [get(transport).status_code, get(transport).status_code] == [200, 200]
+def test_cookies_of_the_server_are_not_kept() -> None:
+    """Neither the next call nor a call that is tried again, nor one after a redirect, sends a cookie back."""
+    cookie = "Set-Cookie: session=abc; Path=/\r\n"
+    answers = (
+        http(headers=cookie),
+        http(status="302 Found", headers=f"Location: /elsewhere\r\n{cookie}"),
+        http(status="503 Unavailable", headers=cookie),
+        http(),
+    )
+    with RawServer(answering(*answers)) as server:
+        client = client_to(f"http://127.0.0.1:{server.port}")
+        client.list_phone_numbers()
+        with pytest.raises(APIError, match="redirected"):
+            client.list_phone_numbers()
+        client.list_phone_numbers()
+    assert len(server.received) == 4
+    assert [request for request in server.received if "cookie" in headers_of(request)] == []
 
 
 # Connections

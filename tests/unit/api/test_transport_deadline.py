@@ -34,11 +34,12 @@ from linq_provider.errors import APIConnectionTimeoutError
         sending(b"", *[bytes([b]) for b in http()], pause=0.02, times=100),
         sending(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x", pause=0.02, times=5000),
         sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.02, times=5000),
+        sending(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.02, times=90),
         sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90),
         sending(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.02, times=5000),
         silent,
     ],
-    ids=["all-drips", "body-drips", "chunks-drip", "headers-drip", "continues", "hangs"],
+    ids=["all-drips", "body-drips", "chunks-drip", "body-without-length-drips", "headers-drip", "continues", "hangs"],
 )
 def test_row_11_an_answer_that_never_ends_ends_at_the_deadline(
     serve: Callable[[RawServer, Any], None],

@@ -348,14 +348,19 @@ def test_many_lines_are_not_restored_by_mistake(world: World) -> None:
         process(world)[1].update(state, few)
 
 
-def test_a_fleet_that_fails_says_what_is_forgotten(world: World) -> None:
-    """Its new lines are in no state, so what they forwarded to before will not be known."""
+def test_a_fleet_that_fails_knows_what_is_to_be_recorded(world: World) -> None:
+    """Its error holds what each line forwarded to before, of those that failed as far as the state has it."""
     world.emulator.set_forwarding(SALES, BEFORE)
     world.emulator.fail(Fault.parse("403"), times=1, method="PUT", path_contains=SUPPORT)
-    with pytest.raises(FleetError):
+    with pytest.raises(FleetError) as failed:
         process(world)[1].create(lines(OFFICE, OFFICE, OFFICE))
-    forgotten = f"{SALES_NUMBER} ({BEFORE}), {NUMBERS[NIGHT]} (not forwarded)"
-    assert world.said[-1] == f"No state records what these lines forwarded to before: {forgotten}."
+    assert failed.value.replaced_numbers == {SALES_NUMBER: BEFORE, NUMBERS[NIGHT]: ""}
+    state = replace(lines(OFFICE, OFFICE), replaced_numbers={SALES_NUMBER: BEFORE, SUPPORT_NUMBER: ELSEWHERE})
+    world.emulator.set_forwarding(SUPPORT, OFFICE)
+    world.emulator.fail(Fault.parse("403"), times=1, method="PUT", path_contains=SUPPORT)
+    with pytest.raises(FleetError) as failed:
+        process(world)[1].update(state, lines(DESK, DESK))
+    assert failed.value.replaced_numbers == state.replaced_numbers
 
 
 @pytest.mark.parametrize("removed", ["erase", "", True, ["clear"]])

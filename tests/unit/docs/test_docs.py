@@ -81,6 +81,32 @@ def test_every_row_of_reliability_names_its_tests() -> None:
         assert named_after_it - set().union(*matched.values()) == set(), f"row {row}"
 
 
+ATTACKERS = (
+    "the API's answers",
+    "the network",
+    "a stack file, `Pulumi.<stack>.yaml`",
+    "the state",
+    "a roster",
+    "the working folder",
+    "a web page in your browser",
+    "another user of the machine",
+    "a branch in a pipeline",
+)
+
+
+def test_every_row_of_security_names_its_tests() -> None:
+    """SECURITY.md says of each attacker what stops them, and the tests that it names for that exist."""
+    (rows,) = tables(CHECKOUT / "SECURITY.md", "## What an attacker can do")
+    assert tuple(row[0] for row in rows) == ATTACKERS
+    existing = existing_tests()
+    for who, can, stops, proof in rows:
+        patterns = re.findall(r"`([^`]+)`", proof)
+        assert can, who
+        assert stops, who
+        assert patterns, who
+        assert [pattern for pattern in patterns if not any(fnmatchcase(test, pattern) for test in existing)] == [], who
+
+
 def tables(page: Path, heading: str) -> list[list[list[str]]]:
     """The tables below a heading, without their heads: each a list of rows, each row a list of cells."""
     section = page.read_text().partition(f"\n{heading}\n")[2].partition("\n## ")[0]

@@ -88,11 +88,16 @@ def test_files_of_runs_that_are_over_are_removed(folder: Path) -> None:
     assert going_on.read() == [["a"]]
 
 
-@pytest.mark.parametrize("kind", ["readable by others", "a link", "a file"])
-def test_a_folder_that_is_not_ours_alone_is_refused(folder: Path, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["readable by others", "another user's", "a link", "a file"])
+def test_a_folder_that_is_not_ours_alone_is_refused(
+    folder: Path, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Somebody else on the machine cannot prepare it."""
     if kind == "readable by others":
         folder.mkdir(mode=0o755)
+    elif kind == "another user's":
+        (tmp_path / "linq-provider-4711").mkdir(mode=0o700)
+        monkeypatch.setattr(os, "getuid", lambda: 4711)
     elif kind == "a link":
         (tmp_path / "elsewhere").mkdir(mode=0o700)
         folder.symlink_to(tmp_path / "elsewhere")

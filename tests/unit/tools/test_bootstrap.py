@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -343,6 +344,55 @@ def test_the_cache_is_the_users(
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(sys, "platform", platform)
     assert go_tools.default_cache() == Path(expected)
+
+
+def test_the_cache_is_private(machine: Machine) -> None:
+    """What lies there is run: the folder and its lock are the user's alone, also a folder that was open to readers."""
+    machine.install("go", text=GO)
+    for mode in (None, 0o755):
+        if mode:
+            machine.cache.chmod(mode)
+        assert machine.run("--only", "go")[0] == 0
+        assert stat.S_IMODE(machine.cache.stat().st_mode) == 0o700
+    assert stat.S_IMODE((machine.cache / "lock").stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775, 0o757])
+def test_a_cache_that_others_can_write_is_refused(machine: Machine, mode: int) -> None:
+    """Programs that lie ready there are not taken, and nothing is built."""
+    machine.install("go", text=GO)
+    machine.install(*pulumi_cli.PROGRAMS, folder=machine.made)
+    machine.cache.chmod(mode)
+    code, out, err = machine.run("--only", "go")
+    assert (code, out) == (1, "")
+    assert f"{machine.cache} is not a folder that only this user can write" in err
+    assert "--cache" in err
+    assert not machine.go_runs.exists()
+
+
+@pytest.mark.parametrize("kind", ["a folder", "a link"])
+def test_a_cache_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    """A folder, or a link to a folder, that somebody else prepared."""
+    folder = tmp_path / "folder"
+    folder.mkdir(mode=0o700)
+    (tmp_path / "link").symlink_to(folder)
+    go_tools.require_private(tmp_path / "link")
+    monkeypatch.setattr(os, "getuid", lambda: os.geteuid() + 1)
+    with pytest.raises(steps.Unavailable, match="only this user can write"):
+        go_tools.require_private(folder if kind == "a folder" else tmp_path / "link")
+
+
+def test_a_lock_that_is_a_link_is_not_followed(machine: Machine, tmp_path: Path) -> None:
+    """Nothing outside of the cache is emptied."""
+    machine.install("go", text=GO)
+    machine.cache.mkdir(mode=0o700)
+    (tmp_path / "precious").write_text("kept")
+    (machine.cache / "lock").symlink_to(tmp_path / "precious")
+    code, out, err = machine.run("--only", "go")
+    assert (code, out) == (1, "")
+    assert f"{machine.cache / 'lock'} cannot be locked" in err
+    assert "Traceback" not in err
+    assert (tmp_path / "precious").read_text() == "kept"
 
 
 def test_every_dependency_is_pinned() -> None:

@@ -1,0 +1,362 @@
+"""The verbs that the engine calls: they translate between its messages and the lifecycles."""
+
+from __future__ import annotations
+
+import re
+import threading
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import wraps
+from importlib import resources
+from typing import Any
+
+import grpc
+from google.protobuf.any_pb2 import Any as Packed
+from google.protobuf.empty_pb2 import Empty
+from pulumi.runtime.proto import plugin_pb2, status_pb2
+from pulumi.runtime.proto import provider_pb2 as pb
+from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
+
+from linq_provider._version import __version__
+from linq_provider.config import EXPLICIT, Settings
+from linq_provider.core.account import not_seen
+from linq_provider.core.e164 import line_problem
+from linq_provider.core.records import Fleet, Unknown
+from linq_provider.errors import ConfigurationError, FleetError, LinqError, RefusedError
+from linq_provider.native.resources import KINDS, LOOK_UP, PhoneNumberForwardings, Props, in_new_form
+from linq_provider.native.values import OLD_FORM, changes, from_struct, to_struct
+from linq_provider.phone_number import PhoneNumber
+from linq_provider.provider import session
+from linq_provider.provider.properties import secret
+
+# How the engine names the provider that a stack's own settings configure.
+_OWN = re.compile(r".*::default(_\d+_\d+_\d+.*)?", re.DOTALL)
+
+
+REPLACING = {
+    pb.PropertyDiff.ADD: pb.PropertyDiff.ADD_REPLACE,
+    pb.PropertyDiff.DELETE: pb.PropertyDiff.DELETE_REPLACE,
+    pb.PropertyDiff.UPDATE: pb.PropertyDiff.UPDATE_REPLACE,
+}
+
+
+def _verb(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer an error as one paragraph."""
+
+    @wraps(method)
+    def call(self: Servicer, request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return method(self, request)
+        except _InPart as error:
+            context.set_trailing_metadata((("grpc-status-details-bin", error.details.SerializeToString()),))
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        except LinqError as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        except Exception:
+            context.abort(grpc.StatusCode.INTERNAL, f"Please report this:\n{traceback.format_exc()}")
+
+    return call
+
+
+class Servicer(ResourceProviderServicer):
+    """One provider of one stack: the engine starts a process for each.
+
+    `engine_address` names the run, and `notify` receives one line of text for the user.
+    """
+
+    def __init__(self, engine_address: str | None, notify: Callable[[str], None]) -> None:
+        self._engine_address = engine_address
+        self._notify = notify
+        self._settings = Settings.load()
+        self._singles = threading.BoundedSemaphore(self._settings.max_concurrency)
+        self._writing = 0
+        self._lock = threading.Lock()
+        self._cancelled = False
+        # Fleets that were checked. Of one that failed in part, only its outputs say what was done, and those come with
+        # the diff; a refresh asks for a diff without a check.
+        self._to_compare: dict[str, Any] = {}
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the process may end now: no write is under way, or the engine has given them up."""
+        return self._cancelled or not self._writing
+
+    # The provider itself
+
+    @_verb
+    def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
+        """The version of the plugin: that of the Python package."""
+        return plugin_pb2.PluginInfo(version=__version__)
+
+    @_verb
+    def GetSchema(self, _request: pb.GetSchemaRequest) -> pb.GetSchemaResponse:
+        """What SDKs are made from."""
+        schema = resources.files("linq_provider.native").joinpath("schema.json").read_text(encoding="utf-8")
+        return pb.GetSchemaResponse(schema=schema)
+
+    @_verb
+    def CheckConfig(self, request: pb.CheckRequest) -> pb.CheckResponse:
+        """The settings, or what is wrong with them. The key is recorded as a secret, however it was set."""
+        news, problems = from_struct(request.news), []
+        if Unknown.UNKNOWN not in news.values():
+            try:
+                _settings(news, request.urn)
+            except ConfigurationError as error:
+                problems.append(str(error))
+        if "apiKey" in news:
+            news["apiKey"] = secret(news["apiKey"])
+        return pb.CheckResponse(inputs=to_struct(news), failures=_failures(problems))
+
+    @_verb
+    def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
+        """Which settings differ. Never a replacement: that would clear the lines of the old account."""
+        changed = changes(from_struct(request.olds), from_struct(request.news))
+        return _diff(changed) if changed else pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
+
+    @_verb
+    def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
+        """Take the settings over."""
+        self._settings = _settings(from_struct(request.args), request.urn)
+        self._singles = threading.BoundedSemaphore(self._settings.max_concurrency)
+        return pb.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
+
+    def Cancel(self, _request: Empty, _context: grpc.ServicerContext) -> Empty:
+        """The user interrupts the run: what waits fails at once."""
+        self._cancelled = True
+        session.cancel()
+        return Empty()
+
+    @_verb
+    def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
+        """The functions."""
+        args = from_struct(request.args)
+        lines = self._session().account.lines()
+        if request.tok == "linq:index:getPhoneNumbers":
+            found: dict[str, Any] = {"phoneNumbers": list(map(_shown, lines))}
+        elif request.tok == "linq:index:getPhoneNumber":
+            found = _shown(_line(str(args.get("line", "")), lines))
+        else:
+            raise LinqError(f"There is no function {request.tok}.")
+        return pb.InvokeResponse(**{"return": to_struct(found)})
+
+    # The resources
+
+    @_verb
+    def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
+        """The inputs, or every reason against them."""
+        kind, olds, news = _kind(request), from_struct(request.olds), from_struct(request.news)
+        lifecycle = self._lifecycle(kind)
+        try:
+            if olds and isinstance(kind, PhoneNumberForwardings):
+                problems = lifecycle.declare(kind.inputs(news))
+                self._to_compare[request.urn] = request.news
+            else:
+                _, problems = lifecycle.check(kind.inputs(olds), kind.inputs(news))
+        except LinqError as error:
+            problems = [str(error)]
+        return pb.CheckResponse(inputs=request.news, failures=_failures(problems))
+
+    @_verb
+    def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
+        """Nothing, an update, or a replacement; the new line is taken before the old one is given up."""
+        kind, olds, inputs = _kind(request), from_struct(request.olds), from_struct(request.old_inputs)
+        news = from_struct(request.news)
+        _refuse_capitals(request.ignoreChanges, inputs)
+        lifecycle, recorded, declared = self._lifecycle(kind), kind.outputs(olds, inputs), kind.inputs(news)
+        if self._to_compare.get(request.urn) == request.news:
+            _refuse(lifecycle.check(recorded.inputs, declared)[1])
+        found = lifecycle.diff(recorded, declared)
+        if not (found.changes or found.replaces or OLD_FORM in olds):
+            return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
+        return _diff(changes(in_new_form(inputs), news), replacing=kind.identities if found.replaces else ())
+
+    @_verb
+    def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
+        """Forward what is declared."""
+        kind, news = _kind(request), from_struct(request.properties)
+        if request.preview:
+            return pb.CreateResponse(properties=to_struct(kind.planned({}, news)))
+        with self._writes(kind), _in_part(kind, Fleet(), news):
+            outputs = self._lifecycle(kind, request.timeout).create(kind.inputs(news))
+        return pb.CreateResponse(id=outputs.id, properties=to_struct(kind.properties(outputs)))
+
+    @_verb
+    def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
+        """Forward what changed."""
+        kind, olds, news = _kind(request), from_struct(request.olds), from_struct(request.news)
+        if request.preview:
+            return pb.UpdateResponse(properties=to_struct(kind.planned(olds, news)))
+        recorded, declared = kind.outputs(olds, from_struct(request.old_inputs)), kind.inputs(news)
+        lifecycle = self._lifecycle(kind, request.timeout)
+        if OLD_FORM in olds and not lifecycle.diff(recorded, declared).changes:
+            return pb.UpdateResponse(properties=to_struct(kind.properties(recorded)))
+        with self._writes(kind), _in_part(kind, recorded, news):
+            outputs = lifecycle.update(recorded, declared)
+        return pb.UpdateResponse(properties=to_struct(kind.properties(outputs)))
+
+    @_verb
+    def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
+        """What is forwarded now: of the state, or of what is to be imported; without an id where it is gone."""
+        kind, props, inputs = _kind(request), from_struct(request.properties), from_struct(request.inputs)
+        opened = self._session()
+        if kind.is_state(in_new_form(props)):
+            found = kind.read(opened, props, in_new_form(inputs))
+        elif props:
+            raise RefusedError(
+                f"The resource with the id {request.id} declares a forwarding and would only be read.",
+                next_step="Remove id from its options: declaring a line adopts it. To read it, use get().",
+            )
+        else:
+            found = kind.find(opened, request.id)
+        if found is None:
+            return pb.ReadResponse()
+        id_, outputs, declared = found
+        return pb.ReadResponse(id=id_, properties=to_struct(outputs), inputs=to_struct(declared))
+
+    @_verb
+    def Delete(self, request: pb.DeleteRequest) -> Empty:
+        """Clear, leave or restore what is forwarded, unless the program still declares it."""
+        kind = _kind(request)
+        olds = kind.outputs(from_struct(request.properties), from_struct(request.old_inputs))
+        with self._writes(kind):
+            self._lifecycle(kind, request.timeout).delete(olds)
+        return Empty()
+
+    def _session(self, timeout: float = 0.0) -> session.Session:
+        """The session of this provider; `timeout` in seconds where the resource has one of its own."""
+        settings = replace(self._settings, timeout=timeout) if timeout else self._settings
+        return session.session(settings, self._engine_address, self._notify)
+
+    def _lifecycle(self, kind: Any, timeout: float = 0.0) -> Any:
+        return kind.lifecycle(self._session(timeout))
+
+    @contextmanager
+    def _writes(self, kind: Any) -> Iterator[None]:
+        """Know what is under way; of single lines, not more than `linq:maxConcurrency` at a time."""
+        with self._lock:
+            self._writing += 1
+        try:
+            if isinstance(kind, PhoneNumberForwardings):  # it counts its own calls
+                yield
+            else:
+                with self._singles:
+                    yield
+        finally:
+            with self._lock:
+                self._writing -= 1
+
+
+class _InPart(Exception):
+    """A fleet failed in part; the engine records what is right."""
+
+    def __init__(self, error: FleetError, failed: pb.ErrorResourceInitFailed) -> None:
+        super().__init__(str(error))
+        packed = Packed()
+        packed.Pack(failed)
+        self.details = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error), details=[packed])
+
+
+@contextmanager
+def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
+    """Have the engine record the lines of a failed fleet that are as it left them."""
+    try:
+        yield
+    except FleetError as error:
+        if not isinstance(kind, PhoneNumberForwardings) or error.forwardings == olds.lines:
+            raise
+        applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
+        replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
+        outputs = Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
+        raise _InPart(
+            error,
+            pb.ErrorResourceInitFailed(
+                id=outputs.id,
+                properties=to_struct(kind.properties(outputs)),
+                inputs=to_struct(kind.declaring(error.forwardings, news)),
+                reasons=[str(error)],
+            ),
+        ) from error
+
+
+def _settings(args: Props, urn: str) -> Settings:
+    """The settings of a provider; one of the program's own inherits nothing from the environment."""
+    config = {f"linq:{name}": _text(value) for name, value in args.items()}
+    if urn and not _OWN.fullmatch(urn):
+        config[EXPLICIT] = urn.rpartition("::")[2]
+        if "linq:apiKey" not in config:
+            raise ConfigurationError(
+                f"The provider '{config[EXPLICIT]}' needs an apiKey.", next_step="Give it one from a secret setting."
+            )
+    return Settings.load(config)
+
+
+def _text(value: Any) -> str:
+    """A setting as text, as the stack's file has it; numbers come as floats."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _kind(request: Any) -> Any:
+    token = request.type or request.urn.split("::")[2].rpartition("$")[2]
+    if token not in KINDS:
+        raise LinqError(f"There is no resource {token}.")
+    return KINDS[token]
+
+
+def _failures(problems: list[str]) -> list[pb.CheckFailure]:
+    # Without a property name: the engine would print the property's value, secret or not (pulumi#19465).
+    return [pb.CheckFailure(reason=problem) for problem in problems]
+
+
+def _diff(changed: dict[str, pb.PropertyDiff], replacing: tuple[str, ...] = ()) -> pb.DiffResponse:
+    """Something changed; `replacing` are the inputs of which a change replaces the resource."""
+    replaces = [name for name in replacing if name in changed]
+    for name in replaces:
+        changed[name].kind = REPLACING[changed[name].kind]
+    return pb.DiffResponse(
+        changes=pb.DiffResponse.DIFF_SOME,
+        replaces=replaces,
+        diffs=sorted({re.split(r"[\[.]", path)[0] for path in changed}),
+        detailedDiff=changed,
+        hasDetailedDiff=bool(changed),
+    )
+
+
+def _refuse(problems: list[str]) -> None:
+    """Refuse a fleet for all that stands against it."""
+    if problems:
+        reasons = [problem.partition(": ") for problem in problems]
+        errors: dict[str, LinqError] = {line: RefusedError(why or line) for line, _, why in reasons}
+        raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
+
+
+def _refuse_capitals(paths: Any, inputs: Props) -> None:
+    """Refuse a path of ignore_changes that the engine does not find, and would ignore.
+
+    Raises:
+        RefusedError: it names a line in other letters than the map does.
+    """
+    names = inputs.get("forwardings")
+    for path in paths:
+        named = re.search(r"""\[["'](.+?)["']\]""", path)
+        if named and isinstance(names, dict) and named[1] not in names and named[1].lower() in map(str.lower, names):
+            raise RefusedError(
+                f"ignore_changes names the line {named[1]} in other letters than forwardings does.",
+                next_step="Write it in the same letters in both.",
+            )
+
+
+def _line(line: str, lines: list[PhoneNumber]) -> PhoneNumber:
+    if problem := line_problem(line):
+        raise RefusedError(f"The line given to getPhoneNumber {problem}.", next_step=LOOK_UP)
+    for found in lines:
+        if line.lower() in (found.id, found.phone_number):
+            return found
+    raise not_seen(f"the line {line}", lines)
+
+
+def _shown(line: PhoneNumber) -> dict[str, Any]:
+    return {"id": line.id, "phoneNumber": line.phone_number, "forwardingNumber": line.forwarding_number}
