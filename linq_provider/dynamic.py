@@ -17,11 +17,12 @@ from linq_provider.config import Settings
 from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.provider import host
-from linq_provider.provider.properties import R, record_from, to_properties, with_secrets
+from linq_provider.provider.properties import R, camel, record_from, to_properties, with_secrets
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
 
+OURS = "__provider"  # Pulumi adds it to each dynamic resource
 ADOPT = (
     "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
     " declared number is already set."
@@ -58,9 +59,11 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.DiffResult:
         """Nothing, an update, or a replacement; the new line is taken before the old one is given up."""
-        diff = self._lifecycle.diff(from_pulumi(self._outputs, _olds), from_pulumi(self._inputs, _news))
+        diff = self._lifecycle.diff(self._recorded(_olds, _news), from_pulumi(self._inputs, _news))
         if diff.replaces:
             return pulumi.dynamic.DiffResult(changes=True, replaces=list(diff.replaces))
+        if not diff.changes and OURS not in _olds:  # update records it in our form
+            return pulumi.dynamic.DiffResult(changes=True)
         # None lets the engine find the changed inputs itself, which `replace_on_changes` needs.
         return pulumi.dynamic.DiffResult(changes=diff.cleared or (None if diff.changes else False))
 
@@ -72,9 +75,11 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
         """Forward what changed."""
-        olds = from_pulumi(self._outputs, _olds)
+        olds, news = self._recorded(_olds, _news), from_pulumi(self._inputs, _news)
+        if OURS not in _olds and not self._lifecycle.diff(olds, news).changes:
+            return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(olds)))
         with _nothing_recorded(olds):
-            outputs = self._lifecycle.update(olds, from_pulumi(self._inputs, _news))
+            outputs = self._lifecycle.update(olds, news)
         return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(outputs)))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
@@ -87,6 +92,14 @@ class _Provider(pulumi.dynamic.ResourceProvider):
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Clear, leave or restore what is forwarded, unless the program still declares it."""
         self._lifecycle.delete(from_pulumi(self._outputs, _props))
+
+    def _recorded(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
+        """What the state records; the native package leaves out what its inputs say."""
+        if OURS not in olds:
+            missing = {name: value for name, value in news.items() if camel(name) not in olds}
+            declared_by = from_pulumi(Inputs, news).declared_by
+            olds = {"declared_by": declared_by, **missing, **olds}
+        return from_pulumi(self._outputs, olds)
 
     @property
     def _session(self) -> Session:

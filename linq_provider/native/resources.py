@@ -23,7 +23,7 @@ LOOK_UP = "See the account's lines with `linq-provider numbers`."
 class PhoneNumberForwarding:
     """One line. Its inputs say how the line is declared, its outputs what is recorded of it."""
 
-    identities = ("phoneNumberId", "phoneNumber")
+    identities: tuple[str, ...] = ("phoneNumberId", "phoneNumber")
 
     def lifecycle(self, session: Session) -> Any:
         """The verbs of a line."""
@@ -74,7 +74,7 @@ class PhoneNumberForwarding:
 class PhoneNumberForwardings:
     """Many lines as one resource."""
 
-    identities = ()
+    identities: tuple[str, ...] = ()
 
     def lifecycle(self, session: Session) -> Any:
         """The verbs of a fleet."""
@@ -137,7 +137,7 @@ class PhoneNumberForwardings:
         return {**inputs, "forwardings": {names.get(line, line): number for line, number in lines.items()}}
 
 
-KINDS = {
+KINDS: Mapping[str, Any] = {
     "linq:index:PhoneNumberForwarding": PhoneNumberForwarding(),
     "linq:index:PhoneNumberForwardings": PhoneNumberForwardings(),
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
-FOLLOWED = {"pipelines.md"}  # by tests/engine/test_pipelines_page.py
+FOLLOWED = {"pipelines.md", "native.md"}  # by a test of their own, from top to bottom
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 
@@ -76,7 +76,8 @@ def programs() -> list[Block]:
 def _blocks(page: str, text: str) -> Iterator[Block]:
     fence = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     for found in fence.finditer(text):
-        yield Block(page, text.count("\n", 0, found.start()) + 2, found[2].strip(), found[3])
+        language = found[2].partition(" title=")[0].strip()
+        yield Block(page, text.count("\n", 0, found.start()) + 2, language, found[3])
     rest = fence.sub(lambda found: "\n" * found[0].count("\n"), text)
     for found in re.finditer(r"(?<=\n\n)((?: {4}\S.*\n)+)(?=\n|\Z)", rest):
         shown = "".join(f"$ {line.strip()}\n" for line in found[1].splitlines())

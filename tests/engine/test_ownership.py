@@ -58,6 +58,7 @@ def break_line(stack: Workspace, line: int) -> None:
 # Lines that are only read
 
 
+@pytest.mark.skins
 def test_a_line_that_was_read_refreshes(stack: Workspace) -> None:
     """Every refresh of a `.get()` works and brings the live value; the id may be in capitals."""
     edit(stack, 0, OFFICE)
@@ -117,6 +118,7 @@ def test_what_would_only_read_is_no_declaration(stack: Workspace, text: str, sai
     assert stack.writes() == []
 
 
+@pytest.mark.skins
 def test_reading_and_declaring_a_line_in_turn_sends_nothing(stack: Workspace) -> None:
     """A read line that becomes a declared one, and the other way round, is neither written nor cleared by that."""
     edit(stack, 0, OFFICE)
@@ -132,6 +134,7 @@ def test_reading_and_declaring_a_line_in_turn_sends_nothing(stack: Workspace) ->
 # Numbers that this stack did not set
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize("refreshed", [False, True], ids=["unseen", "refreshed"])
 @pytest.mark.parametrize("how", ["destroyed", "removed", "taken out of a fleet"])
 def test_a_foreign_number_is_not_cleared(stack: Workspace, how: str, refreshed: bool) -> None:
@@ -158,6 +161,7 @@ def test_a_foreign_number_is_not_cleared(stack: Workspace, how: str, refreshed: 
         stack.empty_preview()
 
 
+@pytest.mark.skins
 def test_an_operator_may_clear_a_foreign_number(stack: Workspace) -> None:
     """LINQ_ON_CONFLICT=overwrite clears it, and says so once; `overwrite=True` does not, it concerns writes."""
     up(stack, 'forward("x", NA, OFFICE, overwrite=True)')
@@ -169,6 +173,7 @@ def test_an_operator_may_clear_a_foreign_number(stack: Workspace) -> None:
     assert live(stack)[0] == ""
 
 
+@pytest.mark.skins
 def test_an_operator_may_write_over_a_foreign_number(stack: Workspace) -> None:
     """LINQ_ON_CONFLICT=overwrite lets a write pass, also for a `linq.Provider`; keep does not."""
     edit(stack, 0, ELSEWHERE)
@@ -184,6 +189,7 @@ def test_an_operator_may_write_over_a_foreign_number(stack: Workspace) -> None:
     stack.empty_preview()
 
 
+@pytest.mark.skins
 def test_the_setting_of_an_operator_is_no_setting_of_a_stack(stack: Workspace) -> None:
     """A stack's file cannot decide for the operator, and a word that is no decision is refused."""
     up(stack, 'forward("x", NA, OFFICE)')
@@ -194,6 +200,7 @@ def test_the_setting_of_an_operator_is_no_setting_of_a_stack(stack: Workspace) -
     assert live(stack)[0] == ELSEWHERE
 
 
+@pytest.mark.skins
 def test_what_a_refresh_found_is_not_what_was_applied(stack: Workspace) -> None:
     """The number that this stack wrote last survives a refresh, encrypted, and is gone when the line is healed."""
     up(stack, 'forward("x", NA, OFFICE)')
@@ -244,6 +251,7 @@ OWNERS = {
 }
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -271,6 +279,7 @@ def test_a_line_that_goes_to_another_provider_is_never_cleared(stack: Workspace,
 # Owners that must not get lost
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize(
     "after", ['fleet("f", {NA: OFFICE, NB: DESK})', 'forward("z", NB, DESK)\nforward("w", NA, OFFICE)']
 )
@@ -297,6 +306,7 @@ def test_an_owner_stays_until_the_next_one_has_the_line(stack: Workspace, after:
     assert live(stack)[:2] == ["", ""]
 
 
+@pytest.mark.skins
 def test_an_owner_stays_where_its_heir_was_never_tried(stack: Workspace) -> None:
     """A renamed resource that depends on one that fails is skipped: the old one has to stay."""
     up(stack, 'forward("x", NA, OFFICE)')
@@ -335,6 +345,7 @@ ON_CHANGES = 'opts=Options(delete_before_replace=True, replace_on_changes=["forw
 FLEET_ON_CHANGES = 'opts=Options(delete_before_replace=True, replace_on_changes=["forwardings"])'
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize("after", ["same", "old", "third"])
 @pytest.mark.parametrize(
     ("text", "args"),
@@ -363,6 +374,7 @@ def test_an_interrupted_replacement_does_not_wedge(
     assert live(stack) == ["", "", ""]
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize(
     "third",
     [
@@ -388,6 +400,7 @@ def test_a_line_cleared_by_an_interrupted_replacement_is_free(stack: Workspace, 
     stack.empty_preview()
 
 
+@pytest.mark.skins
 @pytest.mark.parametrize("text", ['forward("x", NA, {number})', 'fleet("x", {{NA: {number}, NB: OFFICE}})'])
 def test_a_line_that_somebody_else_cleared_is_not_forwarded_again_unseen(stack: Workspace, text: str) -> None:
     """Preview says that the line is not forwarded any more, and up refuses a new number for it."""
@@ -404,6 +417,7 @@ def test_a_line_that_somebody_else_cleared_is_not_forwarded_again_unseen(stack: 
     stack.empty_preview()
 
 
+@pytest.mark.skins
 def test_a_healthy_replacement_that_deletes_first_has_no_gap(stack: Workspace) -> None:
     """`--replace`, a taint and `replace_on_changes` with delete_before_replace never write an empty number."""
     up(stack, f'forward("x", NA, OFFICE, {FIRST})')
@@ -424,6 +438,7 @@ def test_a_healthy_replacement_that_deletes_first_has_no_gap(stack: Workspace) -
 # Fleets
 
 
+@pytest.mark.skins
 def test_a_renamed_fleet_does_not_silence_what_was_cut(stack: Workspace) -> None:
     """A fleet that is renamed while its map is cut is an update in disguise, with the same limit."""
     for n in range(20):

@@ -239,6 +239,23 @@ def test_an_error_is_its_text(provider: PhoneNumberForwardingProvider, emulator:
         provider.create(properties(OFFICE))
 
 
+@pytest.mark.parametrize("named", [{"phone_number": SALES_NUMBER}, {"phone_number_id": SALES}])
+def test_a_state_of_the_native_package_is_taken_over(
+    provider: PhoneNumberForwardingProvider, emulator: Emulator, named: dict[str, str]
+) -> None:
+    """Once, so that the state has our form, and without a request; a new number is written as always."""
+    olds = {"phoneNumberId": SALES, "phoneNumber": SALES_NUMBER, "forwardingNumber": OFFICE}
+    news = named | {"forwarding_number": OFFICE}
+    assert provider.diff(SALES, olds, news).changes is True
+    (declared_by,) = named
+    recorded = {"phone_number_id": SALES, "phone_number": SALES_NUMBER, "forwarding_number": OFFICE}
+    assert provider.update(SALES, olds, news).outs == recorded | {"declared_by": declared_by}
+    assert emulator.requests == []
+    emulator.set_forwarding(SALES, OFFICE)
+    assert provider.update(SALES, olds, news | {"forwarding_number": DESK}).outs["forwarding_number"] == DESK
+    assert emulator.forwarding(SALES) == DESK
+
+
 def test_a_fleet_that_failed_says_what_no_state_records(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
     """What its new lines forwarded to before is lost to the state of a dynamic provider, so it is said once."""
     fleet = PhoneNumberForwardingsProvider()

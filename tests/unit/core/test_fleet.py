@@ -650,15 +650,17 @@ def test_a_fleet_that_failed_may_try_again(world: World, known: bool) -> None:
     assert world.live(4) == [OFFICE] * 4
 
 
-def test_what_no_state_has_is_named(world: World) -> None:
-    """Lines that a failed update added and wrote are named: a program that goes back would leave them so."""
-    a, b, c = world.numbers(3)
-    world.process().fleet.create(everyone([a]))
+def test_a_fleet_that_fails_in_part_says_what_it_left(world: World) -> None:
+    """What was written, what failed as it was before, and neither what is new and failed nor what was cleared."""
+    a, b, c, d = world.numbers(4)
+    olds = everyone([a, b, d])
+    world.process().fleet.create(olds)
     process = world.process()
+    failing(world, b)
     failing(world, c)
     with pytest.raises(FleetError) as failure:
-        process.fleet.update(everyone([a]), everyone([a, b, c]))
-    assert str(failure.value).endswith(f"check these new lines by hand, because no state has them: {b}.")
+        process.fleet.update(olds, Fleet({a: DESK, b: DESK, c: DESK}))
+    assert failure.value.forwardings == {a: DESK, b: OFFICE}
 
 
 def test_a_newcomer_does_not_write_over_a_fleet_that_changes(world: World) -> None:

@@ -18,6 +18,7 @@ from registered import Registered, run
 import linq_provider as linq
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
 from linq_provider.emulator import Emulator
+from linq_provider.errors import FleetError
 from linq_provider.program.forwarding import ProgramError
 
 SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
@@ -292,3 +293,28 @@ def test_two_kinds_of_one_name_are_two_owners(registered: Registered) -> None:
     for program in (support, line):
         with pytest.raises(ProgramError, match="declare the same line"):
             run(program)
+
+
+def test_what_no_state_has_is_named(emulator: Emulator) -> None:
+    """A dynamic provider cannot record a fleet in part: the lines that a failed update added and wrote are named."""
+    provider = configured(emulator)
+    first = {"forwardings": {SALES_NUMBER: OFFICE}}
+    provider.create(first)
+    third = emulator.add_number("+12025551236")
+    emulator.fail("403", times=None, method="PUT", path_contains=third.id)
+    second = {"forwardings": {SALES_NUMBER: OFFICE, SUPPORT_NUMBER: OFFICE, third.phone_number: OFFICE}}
+    provider = configured(emulator, timeout=64)
+    with pytest.raises(FleetError) as failure:
+        provider.update("fleet", first | {"__provider": "a pickle"}, second)
+    ending = f"check these new lines by hand, because no state has them: {SUPPORT_NUMBER}."
+    assert str(failure.value).endswith(ending)
+
+
+def test_a_state_of_the_native_package_is_taken_over(emulator: Emulator) -> None:
+    """Once, so that the state has our form, and without a request."""
+    provider = configured(emulator)
+    olds = {"forwardings": {SALES_NUMBER: OFFICE}}
+    news = olds | {"removed": "keep"}
+    assert provider.diff("fleet", olds, news).changes is True
+    assert provider.update("fleet", olds, news).outs == news
+    assert emulator.requests == []
