@@ -17,7 +17,7 @@ from linq_provider.config import Settings
 from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.provider import host
-from linq_provider.provider.properties import SECRET_OUTPUTS, R, camel, record_from, secret, to_properties
+from linq_provider.provider.properties import R, camel, record_from, to_properties, with_secrets
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
@@ -69,28 +69,28 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> pulumi.dynamic.CreateResult:
         """Forward what is declared."""
-        outputs = self._lifecycle.create(from_pulumi(self._inputs, props))
-        return pulumi.dynamic.CreateResult(outputs.id, to_pulumi(outputs))
+        with _nothing_recorded(Fleet()):
+            outputs = self._lifecycle.create(from_pulumi(self._inputs, props))
+        return pulumi.dynamic.CreateResult(outputs.id, with_secrets(to_pulumi(outputs)))
 
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
         """Forward what changed."""
         olds, news = self._recorded(_olds, _news), from_pulumi(self._inputs, _news)
         if OURS not in _olds and not self._lifecycle.diff(olds, news).changes:
-            return pulumi.dynamic.UpdateResult(to_pulumi(olds))
+            return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(olds)))
         with _nothing_recorded(olds):
             outputs = self._lifecycle.update(olds, news)
-        return pulumi.dynamic.UpdateResult(to_pulumi(outputs))
+        return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(outputs)))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
         """What is forwarded now, with the inputs that declare just that; an empty id where the line is gone."""
         outputs = self._lifecycle.read(from_pulumi(self._outputs, props))
         if outputs is None:
             return pulumi.dynamic.ReadResult("", {})
-        props = {name: secret(value) if name in SECRET_OUTPUTS else value for name, value in to_pulumi(outputs).items()}
-        return pulumi.dynamic.ReadResult(outputs.id, props, to_pulumi(outputs.inputs))
+        return pulumi.dynamic.ReadResult(outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Clear what is forwarded, unless the program still declares it."""
+        """Clear, leave or restore what is forwarded, unless the program still declares it."""
         self._lifecycle.delete(from_pulumi(self._outputs, _props))
 
     def _recorded(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
@@ -147,7 +147,7 @@ class PhoneNumberForwardingsProvider(_Provider):
 
 @contextmanager
 def _nothing_recorded(olds: Fleet) -> Iterator[None]:
-    """Say of a fleet that failed which lines no state has: a dynamic provider cannot record a part of one."""
+    """Say of a fleet that failed what no state has: a dynamic provider cannot record a part of one."""
     try:
         yield
     except FleetError as error:
@@ -156,6 +156,13 @@ def _nothing_recorded(olds: Fleet) -> Iterator[None]:
             error.next_step += (
                 f" If you go back instead, check these new lines by hand, because no state has them: {listed(added)}."
             )
+        forgotten = [
+            f"{line} ({number or 'not forwarded'})"
+            for line, number in sorted(error.replaced_numbers.items())
+            if line not in (olds.replaced_numbers or {}) and number != error.forwardings.get(line)
+        ]
+        if forgotten:
+            host.print_info(f"No state records what these lines forwarded to before: {listed(forgotten)}.")
         raise
 
 

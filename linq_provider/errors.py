@@ -124,7 +124,8 @@ class FleetError(LinqError):
     """Some lines of a fleet were refused or failed, all others are as declared; `errors` tells why, for each.
 
     The message has one line of text for as many of them as fit, and says how many more there are. `forwardings` is what
-    each line of the fleet forwards to after the failure, as far as the fleet set or knew it.
+    each line of the fleet forwards to after the failure, as far as the fleet set or knew it; `replaced_numbers` what
+    lines forwarded to before the fleet had them, where that is to be recorded.
     """
 
     def __init__(
@@ -133,11 +134,13 @@ class FleetError(LinqError):
         errors: Mapping[str, LinqError],
         *,
         forwardings: Mapping[str, str] | None = None,
+        replaced_numbers: Mapping[str, str] | None = None,
         next_step: str,
     ) -> None:
         super().__init__(message, next_step=next_step)
         self.errors: dict[str, LinqError] = dict(errors)
         self.forwardings: dict[str, str] = dict(forwardings or {})
+        self.replaced_numbers: dict[str, str] = dict(replaced_numbers or {})
 
     def __str__(self) -> str:
         head = f"{plain(self.message, limit=MAX_DETAIL // 2)}:"

@@ -23,6 +23,7 @@ ERRORS = "tests/unit/test_errors.py::"
 FLEET = "tests/unit/core/test_fleet.py::"
 GUARD = "tests/unit/core/test_destination_guard.py::"
 LAG = "tests/unit/core/test_lifecycle_lag.py::"
+RESTORE = "tests/unit/core/test_restore.py::"
 TRANSPORT = "tests/unit/api/test_transport.py::"
 TRANSPORT_DEADLINE = "tests/unit/api/test_transport_deadline.py::"
 TRANSPORT_NETWORK = "tests/unit/api/test_transport_network.py::"
@@ -436,8 +437,8 @@ MUTANTS = [
     (
         "row 35: delete clears",
         "core/lifecycle.py",
-        '            self._account.set_forwarding_number(line, "")\n',
-        "            pass\n",
+        "                self._account.set_forwarding_number(line, number)\n            self._say",
+        "                pass\n            self._say",
         f"{ENGINE}test_rows.py::test_row_35_the_automation_api_outside_its_environment",
     ),
     # The lifecycle's verbs, with the real engine.
@@ -458,35 +459,35 @@ MUTANTS = [
     (
         "update writes the new number, not the recorded one",
         "core/lifecycle.py",
-        "return self._write(line, news, recorded=olds.forwarding_number)",
+        "return self._write(line, news, recorded=olds.forwarding_number, replaced=olds.replaced_number)",
         "return olds",
         f"{ENGINE}test_main_job.py",
     ),
     (
         "row 16: read returns what is live",
         "core/lifecycle.py",
-        "return outputs(line, olds.declared_by, olds.overwrite, applied=olds.applied)",
+        "return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)",
         "return olds",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[number-changed]",
     ),
     (
         "row 16: read returns the declared inputs",
         "dynamic.py",
-        "outputs.id, props, to_pulumi(outputs.inputs))",
-        "outputs.id, props)",
+        "outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))",
+        "outputs.id, with_secrets(to_pulumi(outputs)))",
         f"{ENGINE}test_drift.py::test_a_hand_edit_is_shown_alone_and_healed[id-changed]",
     ),
     (
         "delete clears",
         "core/lifecycle.py",
-        '            self._account.set_forwarding_number(line, "")\n',
-        "            pass\n",
+        "                self._account.set_forwarding_number(line, number)\n            self._say",
+        "                pass\n            self._say",
         f"{ENGINE}test_main_job.py",
     ),
     (
         "row 18: delete leaves a declared line alone",
         "core/lifecycle.py",
-        "            if owner is None:\n",
+        "            if owner is not None:\n",
         "            if True:\n",
         f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[renamed]",
     ),
@@ -613,7 +614,7 @@ MUTANTS = [
     (
         "row 17: what refresh records is what is declared",
         "core/records.py",
-        "        overwrite if isinstance(overwrite, bool) else None,\n",
+        "        declared.overwrite if isinstance(declared.overwrite, bool) else None,\n",
         "        None,\n",
         f"{ENGINE}test_rows.py::test_row_17_nothing_is_written_twice",
     ),
@@ -779,6 +780,161 @@ MUTANTS = [
         "",
         f"{E164}test_a_number_without_plus_is_never_only_told_to_put_it",
     ),
+    # What is put back.
+    (
+        "restore: a delete puts back what was there",
+        "core/records.py",
+        '        return (self.replaced_number or "") if self.removed == RESTORE else ""\n',
+        '        return ""\n',
+        f"{RESTORE}test_a_delete_puts_it_back",
+    ),
+    (
+        "restore: what was not forwarded is not forwarded over",
+        "core/lifecycle.py",
+        "line.forwarding_number in (left_with, olds.applied)",
+        'line.forwarding_number in ("", left_with, olds.applied)',
+        f"{RESTORE}test_what_somebody_set_meanwhile_is_not_written_over",
+    ),
+    (
+        "restore: a create remembers what it finds",
+        "core/lifecycle.py",
+        "if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):",
+        "if replaced is None and is_foreign:",
+        f"{RESTORE}test_what_a_create_remembers",
+    ),
+    (
+        "restore: what overwrite replaced is remembered in any case",
+        "core/lifecycle.py",
+        "if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):",
+        "if replaced is None and is_new and news.removed == RESTORE:",
+        f"{RESTORE}test_what_a_create_remembers",
+    ),
+    (
+        "restore: it is remembered only where it is needed",
+        "core/lifecycle.py",
+        "if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):",
+        "if replaced is None and is_new:",
+        f"{RESTORE}test_what_a_create_remembers",
+    ),
+    (
+        "restore: an update keeps what is remembered",
+        "core/lifecycle.py",
+        "recorded=olds.forwarding_number, replaced=olds.replaced_number)",
+        "recorded=olds.forwarding_number)",
+        f"{RESTORE}test_what_was_remembered_once_stays",
+    ),
+    (
+        "restore: a refresh keeps what is remembered",
+        "core/lifecycle.py",
+        "applied=olds.applied, replaced=olds.replaced_number)",
+        "applied=olds.applied, replaced=None)",
+        f"{RESTORE}test_what_was_remembered_once_stays",
+    ),
+    (
+        "restore: a replacement that diff knows of remembers",
+        "core/lifecycle.py",
+        "        self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)\n        if news.identity",
+        "        if news.identity",
+        f"{RESTORE}test_a_replacement_that_the_provider_is_told_of_remembers",
+    ),
+    (
+        "restore: a replacement that deletes first remembers",
+        "core/lifecycle.py",
+        "            self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)\n        line =",
+        "        line =",
+        f"{RESTORE}test_a_replacement_that_the_provider_is_told_of_remembers",
+    ),
+    (
+        "restore: a rename says what is forgotten",
+        "core/lifecycle.py",
+        'lost = f" {NOT_REMEMBERED}" if is_lost else ""',
+        'lost = ""',
+        f"{RESTORE}test_a_renamed_resource_says_what_is_forgotten",
+    ),
+    (
+        "restore: a rename says nothing where nothing is forgotten",
+        "core/lifecycle.py",
+        "is_lost = olds.replaced_number not in (None, olds.applied) and not (",
+        "is_lost = olds.replaced_number is not None and not (",
+        f"{RESTORE}test_a_renamed_resource_forgets_nothing_that_it_still_has",
+    ),
+    (
+        "restore: what is not remembered is said",
+        "core/lifecycle.py",
+        "        if olds.replaced_number is None:\n",
+        "        if False:\n",
+        f"{RESTORE}test_nothing_remembered_is_cleared_and_said",
+    ),
+    (
+        "restore: where calls may not go is said",
+        "core/destination_guard.py",
+        "return None if not number or e164_problem(number) else self._destinations.problem(number)",
+        "return None",
+        f"{RESTORE}test_giving_back_is_no_new_declaration",
+    ),
+    (
+        "keep: nothing is sent",
+        "core/lifecycle.py",
+        "            elif olds.removed == KEEP:\n",
+        "            elif False:\n",
+        f"{RESTORE}test_keep_asks_nothing",
+    ),
+    (
+        "restore: who declares the line later knows what it was left with",
+        "core/lifecycle.py",
+        "self._declarations.try_clear(*names, left_with=olds.left_with)",
+        "self._declarations.try_clear(*names)",
+        f"{RESTORE}test_a_line_that_was_given_back_before_it_was_known_to_be_declared",
+    ),
+    (
+        "restore: a fleet remembers each line under any name",
+        "core/fleet.py",
+        "remembered = olds.replaced(line, now.id, now.phone_number)",
+        "remembered = olds.replaced(line)",
+        f"{RESTORE}test_a_fleet_that_names_a_line_otherwise_still_remembers",
+    ),
+    (
+        "restore: a fleet gives each line back",
+        "core/fleet.py",
+        "                replaced_number=olds.replaced(line),\n",
+        "",
+        f"{RESTORE}test_a_fleet_gives_back",
+    ),
+    (
+        "restore: a fleet forgets a line that is gone",
+        "core/fleet.py",
+        "for line, number in (olds.replaced_numbers or {}).items() if line in numbers}",
+        "for line, number in (olds.replaced_numbers or {}).items()}",
+        f"{RESTORE}test_a_fleet_remembers_for_each_line",
+    ),
+    (
+        "restore: a fleet that failed says what is forgotten",
+        "dynamic.py",
+        "        if forgotten:\n",
+        "        if False:\n",
+        "tests/unit/test_dynamic.py::test_a_fleet_that_failed_says_what_no_state_records",
+    ),
+    (
+        "restore: a native fleet that failed in part remembers",
+        "native/servicer.py",
+        "replaced_numbers=replaced or None)",
+        "replaced_numbers=None)",
+        f"{ENGINE}test_restore.py::test_the_native_package",
+    ),
+    (
+        "restore: what is remembered is secret",
+        "provider/properties.py",
+        'SECRETS = ("applied_number", "applied_numbers", "replaced_number", "replaced_numbers")',
+        'SECRETS = ("applied_number", "applied_numbers")',
+        f"{ENGINE}test_restore.py::test_a_line_is_given_back_what_it_had",
+    ),
+    (
+        "restore: what is remembered is secret from the create on",
+        "dynamic.py",
+        "CreateResult(outputs.id, with_secrets(to_pulumi(outputs)))",
+        "CreateResult(outputs.id, to_pulumi(outputs))",
+        f"{ENGINE}test_restore.py::test_a_line_is_given_back_what_it_had",
+    ),
     # Fleets, rosters and look-ups.
     (
         "a fleet asks nothing where nothing changed",
@@ -818,14 +974,14 @@ MUTANTS = [
     (
         "a line that moved to another resource is not counted as cleared",
         "core/guards.py",
-        'return news.removed != "keep" and not declarations.planned(*names)',
-        'return news.removed != "keep"',
+        "return news.removed != KEEP and not declarations.planned(*names)",
+        "return news.removed != KEEP",
         f"{FLEET}test_a_line_that_moves_to_a_single_resource_is_not_cleared",
     ),
     (
         "removed lines are kept with keep",
         "core/fleet.py",
-        '        if removed and news.removed == "keep":\n',
+        "        if removed and news.removed == KEEP:\n",
         "        if False:\n",
         f"{ENGINE}test_fleet.py::test_an_emptied_map_silences_nobody",
     ),
@@ -881,8 +1037,8 @@ MUTANTS = [
     (
         "a failure in part is an error",
         "core/fleet.py",
-        "        if errors := self._reconcile(olds, news):",
-        "        if (errors := self._reconcile(olds, news)) and False:",
+        "            if errors:\n                raise self._incomplete",
+        "            if False:\n                raise self._incomplete",
         f"{ENGINE}test_fleet.py::test_a_failure_in_part",
     ),
     (
@@ -1224,15 +1380,15 @@ MUTANTS = [
     (
         "row 37: a foreign number is not cleared",
         "core/lifecycle.py",
-        "        if line is None or self._is_ours(line, olds):\n",
+        "        if line is None or self._is_ours(line, olds, olds.left_with):\n",
         "        if True:\n",
         "tests/unit/core/test_lifecycle.py::test_delete_refuses_to_clear_another_number",
     ),
     (
         "what a refresh found is not what was applied",
         "core/lifecycle.py",
-        '        return line.forwarding_number in ("", olds.applied) or',
-        '        return line.forwarding_number in ("", olds.applied, olds.forwarding_number) or',
+        "        return line.forwarding_number in (left_with, olds.applied) or",
+        "        return line.forwarding_number in (left_with, olds.applied, olds.forwarding_number) or",
         "tests/unit/core/test_lifecycle.py::test_delete_clears_what_was_applied_and_not_what_was_found",
     ),
     (
@@ -1273,8 +1429,8 @@ MUTANTS = [
     (
         "a write is left out only where state and list agree",
         "core/lifecycle.py",
-        "if line.forwarding_number != number or recorded not in (None, number):",
-        "if line.forwarding_number != number:",
+        "if before != number or recorded not in (None, number):",
+        "if before != number:",
         "tests/unit/core/test_lifecycle.py::test_update_of_a_line_that_already_holds_the_number",
     ),
     (
@@ -1385,8 +1541,8 @@ MUTANTS = [
     (
         "a clear that the state contradicts is sent",
         "core/lifecycle.py",
-        '(line.forwarding_number == "" == olds.forwarding_number)',
-        'line.forwarding_number == ""',
+        "if not line.forwarding_number == number == olds.forwarding_number:",
+        "if line.forwarding_number != number:",
         f"{LAG}test_a_delete_right_after_up_with_a_list_that_lags",
     ),
     (
@@ -1420,7 +1576,7 @@ MUTANTS = [
     (
         "delete confirms a foreign number",
         "core/lifecycle.py",
-        "lambda now: now is not None and self._is_ours(now, olds)",
+        "lambda now: now is not None and self._is_ours(now, olds, olds.left_with)",
         "lambda now: True",
         f"{LAG}test_a_delete_after_a_take_over_with_a_list_that_lags",
     ),

@@ -60,7 +60,9 @@ class _Line:
     failed: bool = False  # its resource failed in this run
     claim: str | None = None  # of the create or update that took it in this run
     recorded: str | None = None  # what the state says of it, where this run replaces or changes its resource
-    cleared: bool = False  # this run cleared it before it was known to be declared
+    replaced: str | None = None  # what it forwarded to before this stack had it, as its old resource remembers it
+    inherited: bool = False  # its new resource remembers that, too
+    left: str | None = None  # with what this run gave it up, before it was known to be declared
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,22 @@ class Declarations:
         """A resource is about to change or give up this line, of which the state records a number."""
         self._add("record", [name], recorded)
 
+    def bequeath(self, name: str, replaced: str | None) -> None:
+        """A resource has this line and remembers what it forwarded to before; its replacement will have to."""
+        if replaced is not None:
+            self._add("bequeath", [name], replaced)
+
+    def inherit(self, *names: str) -> str | None:
+        """What a line forwarded to before this stack had it, for the resource that has it from now on."""
+        replaced = next((line.replaced for line in self._known(names) if line.replaced is not None), None)
+        if replaced is not None:
+            self._add("inherit", names)
+        return replaced
+
+    def inherited(self, *names: str) -> bool:
+        """Whether another resource remembers from now on what a line forwarded to before."""
+        return any(line.inherited for line in self._known(names))
+
     def recorded(self, *names: str) -> str | None:
         """The recorded number of a line that this run changes or replaces: its own create may have to know."""
         return next((line.recorded for line in self._known(names) if line.recorded is not None), None)
@@ -167,25 +185,32 @@ class Declarations:
             return self._allowed_clears
 
     @contextmanager
-    def try_clear(self, *names: str) -> Iterator[Owner | None]:
-        """None where a line may be cleared, else who declares it; all its names are given.
+    def try_clear(self, *names: str, left_with: str = "") -> Iterator[Owner | None]:
+        """None where a line may be cleared, or given back a number; else who declares it. All its names are given.
 
-        Who declares it later finds out with `cleared`, and waits in `claim` until the clear is over.
+        Who declares it later finds out with `left_with`, and waits in `claim` until the clear is over.
         """
         over = threading.Event()
         with self._lock:
             owner = self.owner(*names)
             if owner is None:
                 self._clears.update(dict.fromkeys(names, over))
-                self._add("clear", names)
+                self._add("clear", names, left_with)
         try:
             yield owner
         finally:
             over.set()
 
+    def left_with(self, *names: str) -> str | None:
+        """The number with which a resource gave this line up in this run, before another was known to declare it.
+
+        "" where it was cleared, None where nobody gave it up.
+        """
+        return next((line.left for line in self._known(names) if line.left is not None), None)
+
     def cleared(self, *names: str) -> bool:
         """Whether a resource gave this line up in this run, before another was known to declare it."""
-        return any(line.cleared for line in self._known(names))
+        return self.left_with(*names) is not None
 
     @contextmanager
     def claim(self, *names: str, declared_as: str) -> Iterator[None]:
@@ -255,9 +280,17 @@ class Declarations:
             line = self._lines[name]
             line.failed, line.owned, line.claim = True, False, None
 
-    def _on_clear(self, names: list[str]) -> None:
+    def _on_clear(self, names: list[str], left_with: str) -> None:
         for name in names:
-            self._lines[name].cleared = True
+            self._lines[name].left = left_with
+
+    def _on_bequeath(self, names: list[str], replaced: str) -> None:
+        for name in names:
+            self._lines[name].replaced = replaced
+
+    def _on_inherit(self, names: list[str]) -> None:
+        for name in names:
+            self._lines[name].inherited = True
 
     def _on_claim(self, names: list[str], token: str) -> None:
         for name in names:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from linq_provider.core.destinations import Destinations, metadata_version
+from linq_provider.core.e164 import e164_problem
 from linq_provider.core.records import Inputs
 from linq_provider.errors import RefusedError
 
@@ -56,6 +57,10 @@ class DestinationGuard:
         """
         if number and number != recorded and (problem := self._destinations.problem(number)):
             raise RefusedError(f"The forwarding number {problem}.", next_step="Nothing was written.")
+
+    def objection(self, number: str) -> str | None:
+        """What stands against a number that is given back to a line; nothing where it is no phone number at all."""
+        return None if not number or e164_problem(number) else self._destinations.problem(number)
 
     def tell(self) -> None:
         """Say what there is to say, once all declarations were checked."""

@@ -15,9 +15,19 @@ from linq_provider.core.account import Account, NoLinesError
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
-from linq_provider.core.guards import ON_CONFLICT, refuse_many_clears
+from linq_provider.core.guards import ON_CONFLICT, ON_CONFLICT_RESTORE, refuse_many_clears
 from linq_provider.core.lifecycle import OVERWRITE, ForwardingLifecycle
-from linq_provider.core.records import Diff, Fleet, Inputs, Outputs, Unknown, validate_fleet, validate_lines
+from linq_provider.core.records import (
+    KEEP,
+    RESTORE,
+    Diff,
+    Fleet,
+    Inputs,
+    Outputs,
+    Unknown,
+    validate_fleet,
+    validate_lines,
+)
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
@@ -77,6 +87,8 @@ class FleetLifecycle:
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
+        for line, replaced in (olds.replaced_numbers or {}).items():
+            self._declarations.bequeath(line, replaced)
         cleared = self._declarations.cleared(*news.lines)
         changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
@@ -99,7 +111,7 @@ class FleetLifecycle:
         return self._apply(Fleet(), news)
 
     def update(self, olds: Fleet, news: Fleet) -> Fleet:
-        """Write what differs from the account; clear, or keep, the lines that were taken out.
+        """Write what differs from the account; clear, keep or restore the lines that were taken out.
 
         Raises:
             RefusedError: more lines would be cleared than `allow_clearing` allows; nothing was written.
@@ -125,10 +137,11 @@ class FleetLifecycle:
             )
         numbers = {line: now.forwarding_number for line, now in live.items() if now}
         applied = {line: olds.applied(line) for line, number in numbers.items() if olds.applied(line) != number}
-        return replace(olds, forwardings=numbers, applied_numbers=applied or None)
+        replaced = {line: number for line, number in (olds.replaced_numbers or {}).items() if line in numbers}
+        return replace(olds, forwardings=numbers, applied_numbers=applied or None, replaced_numbers=replaced or None)
 
     def delete(self, olds: Fleet) -> None:
-        """Clear every line that the program does not declare elsewhere; with `removed="keep"` leave them all.
+        """Clear every line that the program does not declare elsewhere, or restore or leave it as `removed` says.
 
         Raises:
             RefusedError: the program creates a fleet in this run, and more lines would be cleared than that one allows.
@@ -138,11 +151,13 @@ class FleetLifecycle:
         nothing = Fleet(removed=olds.removed, allow_clearing=self._declarations.allowed_clears)
         if nothing.allow_clearing is not None:
             refuse_many_clears(self._account, self._declarations, olds, nothing)
-        if errors := self._reconcile(olds, nothing):
+        errors, _ = self._reconcile(olds, nothing)
+        if errors:
+            done, does = ("restored", "restores") if olds.removed == RESTORE else ("cleared", "clears")
             raise FleetError(
-                f"{len(errors):,} of {len(olds.lines):,} lines were not cleared",
+                f"{len(errors):,} of {len(olds.lines):,} lines were not {done}",
                 errors,
-                next_step=_conflict(errors) or "Run the same command again: it clears the rest.",
+                next_step=_conflict(errors) or f"Run the same command again: it {does} the rest.",
             )
 
     def _compare(self, olds: Fleet, news: Fleet) -> list[str]:
@@ -187,22 +202,27 @@ class FleetLifecycle:
 
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
         with self._failing(news):
-            if errors := self._reconcile(olds, news):
-                raise self._incomplete(olds, news, errors)
-        return news
+            errors, replaced = self._reconcile(olds, news)
+            if errors:
+                raise self._incomplete(olds, news, errors, replaced)
+        return replace(news, replaced_numbers=replaced or None)
 
-    def _reconcile(self, olds: Fleet, news: Fleet) -> dict[str, LinqError]:
-        """Bring every line to what `news` says of it, side by side; why it failed, for each that did."""
+    def _reconcile(self, olds: Fleet, news: Fleet) -> tuple[dict[str, LinqError], dict[str, str]]:
+        """Bring every line to what `news` says of it, side by side.
+
+        Why it failed, for each line that did; and what each line forwarded to before, where that is remembered.
+        """
         said: list[str] = []
         single = self._single(said.append)
+        replaced: dict[str, str] = {}
         calls: dict[str, Callable[[], object]] = {}
         for line in sorted(news.lines):
-            calls[line] = partial(self._forward, single, olds, news, line)
+            calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
-            calls[line] = partial(self._clear, single, olds, line)
+            calls[line] = partial(self._give_up, single, olds, line, news.removed)
         errors = self._run(calls)
         self._tell(said)
-        return errors
+        return errors, replaced
 
     def _tell(self, said: list[str]) -> None:
         for text in said[:SHOWN_LINES]:
@@ -210,7 +230,14 @@ class FleetLifecycle:
         if len(said) > SHOWN_LINES:
             self._notify(f"The same holds for {len(said) - SHOWN_LINES:,} more lines.")
 
-    def _forward(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
+    def _forward(
+        self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str, replaced: dict[str, str]
+    ) -> None:
+        outputs = self._forwarded(single, olds, news, line)
+        if outputs.replaced_number is not None:
+            replaced[line] = outputs.replaced_number
+
+    def _forwarded(self, single: ForwardingLifecycle, olds: Fleet, news: Fleet, line: str) -> Outputs:
         inputs = news.declaration(line)
         now = self._account.find(line)
         recorded = olds.recorded(now) if now else olds.lines.get(line)
@@ -219,9 +246,11 @@ class FleetLifecycle:
         now = now or self._account.confirmed(line, lambda found: found is not None)
         if now is None:
             raise self._account.not_seen()
-        return single.update(Outputs(now.id, now.phone_number, recorded, inputs.declared_by), inputs)
+        remembered = olds.replaced(line, now.id, now.phone_number)
+        before = Outputs(now.id, now.phone_number, recorded, inputs.declared_by, replaced_number=remembered)
+        return single.update(before, inputs)
 
-    def _clear(self, single: ForwardingLifecycle, olds: Fleet, line: str) -> None:
+    def _give_up(self, single: ForwardingLifecycle, olds: Fleet, line: str, removed: object) -> None:
         try:
             now = self._account.confirmed(line, lambda found: found is not None)
         except NoLinesError:
@@ -236,12 +265,22 @@ class FleetLifecycle:
             return
         number, phone_number_id = (now.phone_number, now.id) if now else (line, line)
         recorded = str(olds.lines[line] or "")
-        single.delete(Outputs(phone_number_id, number, recorded, "", applied_number=olds.applied(line)))
+        single.delete(
+            Outputs(
+                phone_number_id,
+                number,
+                recorded,
+                "",
+                applied_number=olds.applied(line),
+                removed=removed if isinstance(removed, str) else None,
+                replaced_number=olds.replaced(line),
+            )
+        )
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
-        """The lines that were taken out and have to be cleared."""
+        """The lines that were taken out and have to be cleared or restored."""
         removed = [line for line in olds.lines if line not in news.lines and not self._is_renamed(line, news)]
-        if removed and news.removed == "keep":
+        if removed and news.removed == KEEP:
             self._notify(f'Left as they are (removed="keep"): {_listed(removed)}.')
             return []
         return removed
@@ -278,7 +317,9 @@ class FleetLifecycle:
         if taken:
             self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
 
-    def _incomplete(self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError]) -> FleetError:
+    def _incomplete(
+        self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError], remembered: Mapping[str, str]
+    ) -> FleetError:
         """The error of a fleet of which some lines failed."""
         replaced = {line: self._declarations.recorded(*self._account.names(line)) for line in errors}
         before = {
@@ -292,6 +333,7 @@ class FleetLifecycle:
             f"{len(errors):,} of {lines:,} lines are not as declared",
             errors,
             forwardings=before | after,
+            replaced_numbers={**(olds.replaced_numbers or {}), **remembered},
             next_step=_conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
         )
 
@@ -321,8 +363,9 @@ def _numbers(news: Fleet) -> dict[str, str | None]:
 
 
 def _conflict(errors: Mapping[str, LinqError]) -> str:
-    """What to do where a line was not cleared because somebody else set its number; no refresh helps there."""
-    return ON_CONFLICT if any(error.next_step == ON_CONFLICT for error in errors.values()) else ""
+    """What to do where a line was not given up because somebody else set its number; no refresh helps there."""
+    steps = {error.next_step for error in errors.values()}
+    return next((step for step in (ON_CONFLICT_RESTORE, ON_CONFLICT) if step in steps), "")
 
 
 def _is_recorded(recorded: object, line: PhoneNumber | None) -> bool:

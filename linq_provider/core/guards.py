@@ -2,11 +2,14 @@
 
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
-from linq_provider.core.records import Fleet, Unknown
+from linq_provider.core.records import KEEP, RESTORE, Fleet, Unknown
 from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
 
 ON_CONFLICT = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to clear it."
+ON_CONFLICT_RESTORE = (
+    "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to restore it."
+)
 FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
 FEW_PERCENT = 10  # or so many of a hundred
 
@@ -34,12 +37,18 @@ def refuse_overwrite(line: PhoneNumber, declared: str, *, overwrite: bool, recor
     )
 
 
-def foreign_number(line: PhoneNumber) -> RefusedError:
-    """The error for a line that is to be cleared, and forwards to a number that this stack did not set."""
+def foreign_number(line: PhoneNumber, *, restore: bool) -> RefusedError:
+    """The error for a line that is to be cleared or restored, and forwards as this stack did not set."""
+    if not restore:
+        return RefusedError(
+            f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not"
+            " set. Nothing was cleared.",
+            next_step=ON_CONFLICT,
+        )
+    now = f"forwards to {line.forwarding_number}" if line.forwarding_number else "is not forwarded"
     return RefusedError(
-        f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not set."
-        " Nothing was cleared.",
-        next_step=ON_CONFLICT,
+        f"Line {line.id} ({line.phone_number}) now {now}, which this stack did not set. Nothing was restored.",
+        next_step=ON_CONFLICT_RESTORE,
     )
 
 
@@ -114,8 +123,9 @@ def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet
     count = len(clears) - min(unseen, len(news.lines.keys() - olds.lines.keys()))
     allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))
     if count > allowed:
+        clear, cleared = ("clear or restore", "given up") if news.removed == RESTORE else ("clear", "cleared")
         raise RefusedError(
-            f"This would clear {count:,} of {len(olds.lines):,} lines; at most {allowed:,} may be cleared without"
+            f"This would {clear} {count:,} of {len(olds.lines):,} lines; at most {allowed:,} may be {cleared} without"
             " allow_clearing.",
             next_step=f"If you mean it, set allow_clearing={count}; if not, check where the map comes from. A line that"
             " another resource declares does not count, once that resource is known: let this one depend on it.",
@@ -127,4 +137,4 @@ def _clears(account: Account, declarations: Declarations, line: str, news: Fleet
     declared = [news.lines[name] for name in names if name in news.lines]
     if declared:
         return declared[0] == ""
-    return news.removed != "keep" and not declarations.planned(*names)
+    return news.removed != KEEP and not declarations.planned(*names)

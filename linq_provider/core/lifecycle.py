@@ -1,6 +1,6 @@
 """The life of one forwarding: check, diff, create, read, update, delete. Knows no Pulumi.
 
-- A line exists before and after: create and update write its forwarding, delete clears it.
+- A line exists before and after: create and update write its forwarding, delete clears or restores it.
 - Nothing that somebody else set is overwritten without `overwrite`, or cleared; nothing that the program still declares
   is cleared.
 - check, diff and read only ever read.
@@ -17,11 +17,13 @@ from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import UNRESTRICTED
 from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
-from linq_provider.core.records import Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
+from linq_provider.core.records import KEEP, RESTORE, Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
-OVERWRITE, KEEP = "overwrite", "keep"  # the values of LINQ_ON_CONFLICT
+OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
+# What a delete adds where a rename, a move or `--replace` ends the memory of a line.
+NOT_REMEMBERED = "What it forwarded to before the old resource had it is no longer recorded; aliases would keep that."
 
 
 class ForwardingLifecycle:
@@ -107,6 +109,7 @@ class ForwardingLifecycle:
         """
         if not olds.declared_by:  # it was only read
             return Diff(False)
+        self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)
         if news.identity != getattr(olds, news.declared_by):
             return Diff(True, (news.declared_by,))
         if news.phone_number:
@@ -133,7 +136,9 @@ class ForwardingLifecycle:
             recorded = self._declarations.recorded(line.id, line.phone_number)
             if recorded is not None:
                 line = self._confirmed(line, news, recorded)
-            return self._write(line, news, recorded=recorded if line.forwarding_number else None)
+            return self._write(
+                line, news, recorded=recorded if line.forwarding_number else None, is_new=recorded is None
+            )
 
     def update(self, olds: Outputs, news: Inputs) -> Outputs:
         """Forward the line to the newly declared number, in one write.
@@ -145,7 +150,7 @@ class ForwardingLifecycle:
         with self._failing(_text(news.identity)):
             recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
             line = self._confirmed(recorded, news, olds.forwarding_number)
-            return self._write(line, news, recorded=olds.forwarding_number)
+            return self._write(line, news, recorded=olds.forwarding_number, replaced=olds.replaced_number)
 
     def read(self, olds: Outputs) -> Outputs | None:
         """The line as it is now, or None where it is gone; a number that is another line by now is that line.
@@ -161,7 +166,7 @@ class ForwardingLifecycle:
             if line is not None:
                 self._notify(f"{line.phone_number} is now line {line.id}.")
         if line is not None:
-            return outputs(line, olds.declared_by, olds.overwrite, applied=olds.applied)
+            return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
             f"Line {olds.phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
             " exists under another key, it keeps its forwarding."
@@ -177,17 +182,22 @@ class ForwardingLifecycle:
         return self._account.confirmed(phone_number_id, _is_there)
 
     def delete(self, olds: Outputs) -> None:
-        """Clear the forwarding, unless another resource of the program declares the line.
+        """Clear the forwarding, or leave or restore it as `removed` says.
+
+        A line that another resource of the program declares is left to that one, whatever `removed` says.
 
         Raises:
             RefusedError: the line forwards to a number that this stack did not set, or its new owner failed.
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
-        with self._failing(), self._declarations.try_clear(olds.phone_number_id, olds.phone_number) as owner:
-            if owner is None:
-                self._clear(olds)
-            else:
+        names = (olds.phone_number_id, olds.phone_number)
+        with self._failing(), self._declarations.try_clear(*names, left_with=olds.left_with) as owner:
+            if owner is not None:
                 self._hand_over(olds, owner)
+            elif olds.removed == KEEP:
+                self._notify(f'Line {olds.phone_number_id} ({olds.phone_number}) was left as it is (removed="keep").')
+            else:
+                self._give_up(olds)
 
     def _refuse_moved(self, olds: Outputs) -> None:
         def is_recorded(now: PhoneNumber | None) -> bool:
@@ -231,33 +241,54 @@ class ForwardingLifecycle:
         other = self._account.confirmed(line.phone_number, _is_there)
         raise moved(other, declared_by=news.declared_by) if other else self._account.not_seen()
 
-    def _write(self, line: PhoneNumber, news: Inputs, *, recorded: str | None) -> Outputs:
-        """Take the line and make it hold the declared number."""
+    def _write(
+        self,
+        line: PhoneNumber,
+        news: Inputs,
+        *,
+        recorded: str | None,
+        replaced: str | None = None,
+        is_new: bool = False,
+    ) -> Outputs:
+        """Take the line and make it hold the declared number; remember what it held before, where that may be needed.
+
+        `replaced` is what is remembered already; `is_new` says that this stack had no resource for the line.
+        """
         with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
             number = _text(news.forwarding_number)
             self._destinations.refuse(number, recorded=recorded)
             line = self._account.find(line.id) or line  # it may have been cleared until now
-            if self._declarations.cleared(line.id):
+            left = self._declarations.left_with(line.id)
+            if left is not None:
                 # Where another process of the run cleared it, the list of this one may be older.
-                line = self._confirmed(line, news, "")
-                recorded = ""
+                line = self._confirmed(line, news, left)
+                recorded = left
             refuse_loop(self._account, self._declarations, line.id, number)
             refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
             # The list may lag, so a write is left out only where the state agrees with it, or knows nothing.
-            if line.forwarding_number != number or recorded not in (None, number):
-                replaced = line.forwarding_number
+            before = line.forwarding_number
+            is_foreign = before not in ("", recorded, number)
+            if before != number or recorded not in (None, number):
                 line = self._account.set_forwarding_number(line, number)
-                if replaced not in ("", recorded, number):
+                if is_foreign:
                     why = "overwrite=True" if news.overwrite else "LINQ_ON_CONFLICT=overwrite"
-                    self._notify(f"Line {line.id} was forwarded to {replaced}, which was replaced ({why}).")
-        return outputs(line, news.declared_by, news.overwrite, applied=number)
+                    self._notify(f"Line {line.id} was forwarded to {before}, which was replaced ({why}).")
+            if replaced is None:
+                replaced = self._declarations.inherit(line.id, line.phone_number)
+            if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):
+                replaced = before
+        return outputs(line, news, applied=number, replaced=replaced)
 
-    def _clear(self, olds: Outputs) -> None:
-        line = self._line_to_clear(olds)
-        if line is None or (line.forwarding_number == "" == olds.forwarding_number):
+    def _give_up(self, olds: Outputs) -> None:
+        """Clear the line, or give it back the number that it had before this stack."""
+        number = olds.left_with
+        line = self._line_to_give_up(olds)
+        if line is None:
             return
         try:
-            self._account.set_forwarding_number(line, "")
+            if not line.forwarding_number == number == olds.forwarding_number:
+                self._account.set_forwarding_number(line, number)
+            self._say_what_was_restored(olds)
         except NotFoundError:
             other = self._account.known(olds.phone_number)
             left = f" {other.phone_number} is now line {other.id}, which was left alone." if other else ""
@@ -266,7 +297,18 @@ class ForwardingLifecycle:
                 f" another key, it keeps its forwarding.{left}"
             )
 
-    def _line_to_clear(self, olds: Outputs) -> PhoneNumber | None:
+    def _say_what_was_restored(self, olds: Outputs) -> None:
+        if olds.removed != RESTORE:
+            return
+        name = f"Line {olds.phone_number_id} ({olds.phone_number})"
+        if olds.replaced_number is None:
+            self._notify(f"{name} was cleared: what it forwarded to before this resource had it is not recorded.")
+        elif objection := self._destinations.objection(olds.replaced_number):
+            self._notify(f"{name} forwards again as before this resource had it, although that number {objection}.")
+        elif olds.replaced_number:
+            self._notify(f"{name} forwards again as before this resource had it.")
+
+    def _line_to_give_up(self, olds: Outputs) -> PhoneNumber | None:
         """The line as it is now, or as the state has it where it is not there; None where it is to be left alone.
 
         Raises:
@@ -275,18 +317,22 @@ class ForwardingLifecycle:
         recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
         try:
             line = self._account.confirmed(
-                olds.phone_number_id, lambda now: now is not None and self._is_ours(now, olds)
+                olds.phone_number_id, lambda now: now is not None and self._is_ours(now, olds, olds.left_with)
             )
         except NoLinesError:
             return recorded
-        if line is None or self._is_ours(line, olds):
+        if line is None or self._is_ours(line, olds, olds.left_with):
             return line or recorded
+        restore = bool(olds.left_with)
         if not self._on_conflict:
-            raise foreign_number(line)
-        kept = "keeps its forwarding" if self._on_conflict == KEEP else "is cleared"
+            raise foreign_number(line, restore=restore)
+        done = "is restored" if restore else "is cleared"
+        if self._on_conflict == KEEP:
+            done = "keeps its forwarding" if line.forwarding_number else "stays so"
+        now = f"forwards to {line.forwarding_number}" if line.forwarding_number else "is not forwarded"
         self._notify(
-            f"Line {line.id} ({line.phone_number}) forwards to {line.forwarding_number}, which this stack did not set,"
-            f" and {kept} (LINQ_ON_CONFLICT={self._on_conflict})."
+            f"Line {line.id} ({line.phone_number}) {now}, which this stack did not set, and {done}"
+            f" (LINQ_ON_CONFLICT={self._on_conflict})."
         )
         return None if self._on_conflict == KEEP else line
 
@@ -300,21 +346,27 @@ class ForwardingLifecycle:
             )
         if owner.pending:  # its own write has to know what is recorded
             self._declarations.change(olds.phone_number_id, olds.applied)
+            self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)
         line = None if owner.pending else self._account.find(olds.phone_number_id)
-        if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds):
+        is_lost = olds.replaced_number not in (None, olds.applied) and not (
+            owner.pending or self._declarations.inherited(olds.phone_number_id, olds.phone_number)
+        )
+        lost = f" {NOT_REMEMBERED}" if is_lost else ""
+        if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds, ""):
             self._account.set_forwarding_number(line, str(owner.number))
             self._notify(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards as another resource of this program"
-                " declares."
+                f" declares.{lost}"
             )
         else:
             self._notify(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: another resource of this"
-                " program declares it."
+                f" program declares it.{lost}"
             )
 
-    def _is_ours(self, line: PhoneNumber, olds: Outputs) -> bool:
-        return line.forwarding_number in ("", olds.applied) or self._account.wrote(line)
+    def _is_ours(self, line: PhoneNumber, olds: Outputs, left_with: str) -> bool:
+        """Whether the line forwards as this stack set it, or already as it is to be left."""
+        return line.forwarding_number in (left_with, olds.applied) or self._account.wrote(line)
 
     def _may_overwrite(self, news: Inputs) -> bool:
         return bool(news.overwrite) or self._on_conflict == OVERWRITE

@@ -18,6 +18,9 @@ class Unknown(enum.Enum):
 
 MaybeText = str | Unknown | None
 
+# What becomes of a line that is given up: the values of `removed`, where None is CLEAR.
+CLEAR, KEEP, RESTORE = "clear", "keep", "restore"
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -27,6 +30,7 @@ class Inputs:
     phone_number: MaybeText = None
     forwarding_number: MaybeText = None
     overwrite: bool | Unknown | None = None
+    removed: MaybeText = None
 
     @property
     def identity(self) -> MaybeText:
@@ -43,8 +47,10 @@ class Inputs:
 class Outputs:
     """What the state records. `forwarding_number` is "" for not forwarded.
 
-    `declared_by` and `overwrite` are kept because `read` gets outputs only, and has to return the inputs.
+    `declared_by`, `overwrite` and `removed` are kept because `read` gets outputs only, and has to return the inputs.
     `applied_number` is what this stack wrote last, where a refresh found something else; None where they agree.
+    `replaced_number` is what the line forwarded to before this stack had it, "" for not forwarded; None where nobody
+    may need it, or it is not known.
     """
 
     phone_number_id: str
@@ -53,6 +59,8 @@ class Outputs:
     declared_by: str
     overwrite: bool | None = None
     applied_number: str | None = None
+    removed: str | None = None
+    replaced_number: str | None = None
 
     @property
     def applied(self) -> str:
@@ -68,7 +76,14 @@ class Outputs:
     def inputs(self) -> Inputs:
         """The inputs that lead to these outputs."""
         names = {self.declared_by: getattr(self, self.declared_by)}
-        return Inputs(forwarding_number=self.forwarding_number, overwrite=self.overwrite, **names)
+        return Inputs(forwarding_number=self.forwarding_number, overwrite=self.overwrite, removed=self.removed, **names)
+
+    @property
+    def left_with(self) -> str:
+        """What the line is to forward to once this resource is gone."""
+        if self.removed == KEEP:
+            return self.applied
+        return (self.replaced_number or "") if self.removed == RESTORE else ""
 
 
 @dataclass(frozen=True)
@@ -76,8 +91,8 @@ class Fleet:
     """What the program declares and, with every value known, what the state records: both have the same shape.
 
     `forwardings` maps each line, named by phone_number or phone_number_id, to its number. `overwrite` is a bool or the
-    lines that it is meant for, `removed` "clear" or "keep", `allow_clearing` a number of lines. `applied_numbers` is
-    recorded only: what this stack wrote last, for each line of which a refresh found something else.
+    lines that it is meant for, `allow_clearing` a number of lines. `applied_numbers` and `replaced_numbers` are only
+    recorded: what `applied_number` and `replaced_number` are for one line, for each line that has them.
     """
 
     forwardings: Mapping[str, MaybeText] | Unknown | None = None
@@ -85,6 +100,7 @@ class Fleet:
     removed: str | Unknown | None = None
     allow_clearing: float | Unknown | None = None
     applied_numbers: Mapping[str, str] | None = None
+    replaced_numbers: Mapping[str, str] | None = None
 
     @property
     def lines(self) -> Mapping[str, MaybeText]:
@@ -99,7 +115,7 @@ class Fleet:
     @property
     def inputs(self) -> Fleet:
         """The inputs that lead to these outputs."""
-        return replace(self, applied_numbers=None)
+        return replace(self, applied_numbers=None, replaced_numbers=None)
 
     def declaration(self, line: str) -> Inputs:
         """One line of the map as a declaration of its own."""
@@ -107,7 +123,12 @@ class Fleet:
         lines = self.lines
         if line not in lines:
             return Inputs()
-        return Inputs(**{name: line}, forwarding_number=lines[line], overwrite=self.may_overwrite(line) or None)
+        return Inputs(
+            **{name: line},
+            forwarding_number=lines[line],
+            overwrite=self.may_overwrite(line) or None,
+            removed=RESTORE if self.removed == RESTORE else None,
+        )
 
     def may_overwrite(self, line: str) -> bool:
         """Whether this line may be taken over, as far as is known yet."""
@@ -125,6 +146,11 @@ class Fleet:
         known = (self.lines.get(name) for name in (line.id, line.phone_number))
         return next((number for number in known if isinstance(number, str)), None)
 
+    def replaced(self, *names: str) -> str | None:
+        """What a line forwarded to before this stack had it, under any of its names; None where it is not known."""
+        known = self.replaced_numbers or {}
+        return next((known[name] for name in names if name in known), None)
+
 
 @dataclass(frozen=True)
 class Diff:
@@ -138,16 +164,18 @@ class Diff:
     cleared: bool = False
 
 
-def outputs(line: PhoneNumber, declared_by: str, overwrite: bool | Unknown | None, *, applied: str) -> Outputs:
+def outputs(line: PhoneNumber, declared: Inputs, *, applied: str, replaced: str | None) -> Outputs:
     """The one mapping of a line as the API shows it to what the state records."""
     live = line.forwarding_number
     return Outputs(
         line.id,
         line.phone_number,
         live,
-        declared_by,
-        overwrite if isinstance(overwrite, bool) else None,
+        declared.declared_by,
+        declared.overwrite if isinstance(declared.overwrite, bool) else None,
         None if applied == live else applied,
+        declared.removed if isinstance(declared.removed, str) else None,
+        replaced,
     )
 
 
@@ -159,6 +187,7 @@ def validate(news: Inputs) -> list[str]:
     ]
     if not isinstance(news.overwrite, bool | Unknown | None):
         problems.append("overwrite is neither True nor False")
+    problems += _removed_problems(news.removed)
     if (news.phone_number_id is None) == (news.phone_number is None):
         problems.append(
             "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)"
@@ -182,8 +211,7 @@ def validate_fleet(news: Fleet) -> list[str]:
         problems.append("forwardings is missing, or is no map of lines to numbers")
     if not isinstance(news.overwrite, bool | tuple | Unknown | None):
         problems.append("overwrite is neither True, False nor a list of lines")
-    if news.removed not in ("clear", "keep", None, Unknown.UNKNOWN):
-        problems.append('removed is neither "clear" nor "keep"')
+    problems += _removed_problems(news.removed)
     if not isinstance(news.allow_clearing, float | int | Unknown | None):
         problems.append("allow_clearing is not a number of lines")
     if isinstance(news.forwardings, Mapping) and isinstance(news.overwrite, tuple):
@@ -193,6 +221,12 @@ def validate_fleet(news: Fleet) -> list[str]:
             if line not in news.forwardings and line is not Unknown.UNKNOWN
         ]
     return problems
+
+
+def _removed_problems(removed: object) -> list[str]:
+    if removed in (CLEAR, KEEP, RESTORE, None, Unknown.UNKNOWN):
+        return []
+    return ['removed is neither "clear" nor "keep" nor "restore"']
 
 
 def validate_lines(news: Fleet) -> list[str]:

@@ -11,7 +11,7 @@ from linq_provider.core.e164 import is_uuid
 from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
 from linq_provider.errors import RefusedError
 from linq_provider.native.values import OLD_FORM
-from linq_provider.provider.properties import SECRET_OUTPUTS, camel, record_from, secret, to_properties
+from linq_provider.provider.properties import camel, record_from, to_properties, with_secrets
 from linq_provider.provider.session import Session
 
 Props = Mapping[str, Any]
@@ -37,7 +37,8 @@ class PhoneNumberForwarding:
     def outputs(self, props: Props, inputs: Props) -> Outputs:
         """What the state records."""
         declared = self.inputs(inputs)
-        return record_from(Outputs, {"declared_by": declared.declared_by, "overwrite": declared.overwrite, **props})
+        given = {name: getattr(declared, name) for name in ("declared_by", "overwrite", "removed")}
+        return record_from(Outputs, {**given, **props})
 
     def is_state(self, props: Props) -> bool:
         """Whether these are the outputs of a line, and not the inputs of a program."""
@@ -45,11 +46,11 @@ class PhoneNumberForwarding:
 
     def properties(self, outputs: Outputs) -> dict[str, Any]:
         """What the state is to record."""
-        return _properties(outputs, *self.identities, "forwardingNumber", "appliedNumber")
+        return _properties(outputs, *self.identities, "forwardingNumber", "appliedNumber", "replacedNumber")
 
     def planned(self, olds: Props, news: Props) -> dict[str, Any]:
         """What is known of the outputs before the run."""
-        known = {name: olds[name] for name in self.identities if name in olds}
+        known = with_secrets({name: olds[name] for name in (*self.identities, "replacedNumber") if name in olds})
         given = {name: _lower(news[name]) for name in (*self.identities, "forwardingNumber") if name in news}
         return dict.fromkeys(self.identities, Unknown.UNKNOWN) | known | given
 
@@ -86,13 +87,19 @@ class PhoneNumberForwardings:
         if isinstance(chosen, tuple):
             chosen = True if found.overwrite is True else tuple(map(_lower, chosen))
         lines = found.forwardings
-        return replace(found, forwardings=_lower_keys(lines), overwrite=chosen, applied_numbers=None)
+        return replace(
+            found, forwardings=_lower_keys(lines), overwrite=chosen, applied_numbers=None, replaced_numbers=None
+        )
 
     def outputs(self, props: Props, inputs: Props) -> Fleet:
         """What the state records."""
         recorded = record_from(Fleet, props)
-        lines, applied = _lower_keys(recorded.forwardings), recorded.applied_numbers
-        return replace(self.inputs(inputs), forwardings=lines, applied_numbers=applied)
+        return replace(
+            self.inputs(inputs),
+            forwardings=_lower_keys(recorded.forwardings),
+            applied_numbers=recorded.applied_numbers,
+            replaced_numbers=recorded.replaced_numbers,
+        )
 
     def is_state(self, props: Props) -> bool:
         """Whether these are the outputs of a fleet, and not nothing."""
@@ -100,7 +107,7 @@ class PhoneNumberForwardings:
 
     def properties(self, outputs: Fleet) -> dict[str, Any]:
         """What the state is to record."""
-        return _properties(outputs, "forwardings", "appliedNumbers")
+        return _properties(outputs, "forwardings", "appliedNumbers", "replacedNumbers")
 
     def planned(self, _olds: Props, news: Props) -> dict[str, Any]:
         """What is known of the outputs before the run."""
@@ -143,7 +150,7 @@ def in_new_form(props: Props) -> dict[str, Any]:
 
 def _properties(record: Outputs | Fleet, *names: str) -> dict[str, Any]:
     found = to_properties(record, unknown=lambda: Unknown.UNKNOWN, spell=camel)
-    return {name: secret(found[name]) if name in SECRET_OUTPUTS else found[name] for name in names if name in found}
+    return with_secrets({name: found[name] for name in names if name in found})
 
 
 def _lower(line: Any) -> Any:

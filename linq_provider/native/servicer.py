@@ -217,7 +217,7 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def Delete(self, request: pb.DeleteRequest) -> Empty:
-        """Clear what is forwarded, unless the program still declares it."""
+        """Clear, leave or restore what is forwarded, unless the program still declares it."""
         kind = _kind(request)
         olds = kind.outputs(from_struct(request.properties), from_struct(request.old_inputs))
         with self._writes(kind):
@@ -267,7 +267,8 @@ def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
         if not isinstance(kind, PhoneNumberForwardings) or error.forwardings == olds.lines:
             raise
         applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
-        outputs = Fleet(error.forwardings, applied_numbers=applied or None)
+        replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
+        outputs = Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
         raise _InPart(
             error,
             pb.ErrorResourceInitFailed(

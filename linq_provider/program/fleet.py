@@ -76,13 +76,14 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
         forwardings: each line (E.164, or its phone_number_id) and the number it forwards to: E.164, or "" to declare
             that it is not forwarded. Values may be Outputs, and so may the whole map; keys may not.
         overwrite: True, or the lines for which it is: take over what somebody else points elsewhere. Default: refuse.
-        removed: what becomes of a line that is taken out of the map: "clear" it (default), or "keep" its forwarding.
-            Deleting the resource does the same to all of them.
+        removed: what becomes of a line that is taken out of the map: "clear" it (default), "keep" its forwarding, or
+            "restore" what it forwarded to before this resource had it. A delete does the same to all of them.
         allow_clearing: so many lines may be cleared in one update. Without it, more than 5 and more than 10 % are
             refused, so that an emptied roster does not silence everybody.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
-    Outputs: `forwardings`, what each line forwards to.
+    Outputs: `forwardings`, what each line forwards to; `replaced_numbers` (secret: what lines forwarded to before this
+    stack had them; recorded with `removed="restore"`, and where `overwrite` replaced a number).
 
     Raises:
         TypeError: a key of the map is an Output.
@@ -90,6 +91,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
     """
 
     forwardings: pulumi.Output[Mapping[str, str]]
+    replaced_numbers: pulumi.Output[Mapping[str, str] | None]
 
     def __init__(
         self,
@@ -120,7 +122,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
             "removed": None if removed == "clear" else removed,
             "allow_clearing": allow_clearing,
         }
-        given = {name: value for name, value in props.items() if value is not None}
+        given = {name: value for name, value in props.items() if value is not None} | {"replaced_numbers": None}
         super().__init__(PhoneNumberForwardingsProvider(), resource_name, given, _with_lower_case_ids(opts))
 
 

@@ -23,10 +23,13 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         phone_number_id: the line, the UUID that `linq-provider numbers` shows. Exactly one of the two.
         forwarding_number: E.164, or "" to declare that the line is not forwarded.
         overwrite: take over a line that somebody else points elsewhere. Default: refuse.
+        removed: what becomes of the line when the resource is deleted: "clear" it (default), "keep" its forwarding, or
+            "restore" what it forwarded to before this resource had it. Run `up` before it can count.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
     Outputs: `id` and `phone_number_id` (UUID, lower case), `phone_number`, `forwarding_number` ("" where calls are
-    not forwarded). Deleting the resource clears the forwarding; `retain_on_delete=True` leaves it.
+    not forwarded), `replaced_number` (secret: what the line forwarded to before this resource had it; recorded with
+    `removed="restore"`, and where `overwrite` replaced a number).
 
     Raises:
         ProgramError: one line declared twice, `import_`, or `linq:apiKey` set without `--secret`.
@@ -35,6 +38,7 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
     phone_number_id: pulumi.Output[str]
     phone_number: pulumi.Output[str]
     forwarding_number: pulumi.Output[str]
+    replaced_number: pulumi.Output[str | None]
 
     def __init__(
         self,
@@ -44,6 +48,7 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         phone_number: pulumi.Input[str] | None = None,
         phone_number_id: pulumi.Input[str] | None = None,
         overwrite: pulumi.Input[bool] | None = False,
+        removed: pulumi.Input[str] | None = "clear",
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         refuse_import(resource_name, opts)
@@ -63,9 +68,12 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         props: dict[str, Any] = {
             **{name: when_known(value, declared) for name, value in line.items()},
             "forwarding_number": forwarding_number,
+            "replaced_number": None,
         }
         if overwrite is not False and overwrite is not None:
             props["overwrite"] = overwrite
+        if removed != "clear" and removed is not None:
+            props["removed"] = removed
         super().__init__(PhoneNumberForwardingProvider(), resource_name, props, opts)
 
     @classmethod

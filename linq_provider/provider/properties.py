@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
 
 R = TypeVar("R", Inputs, Outputs, Fleet)
-SECRET_OUTPUTS = frozenset({"applied_number", "applied_numbers", "appliedNumber", "appliedNumbers"})
+SECRETS = ("applied_number", "applied_numbers", "replaced_number", "replaced_numbers")
 # How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
@@ -27,6 +27,14 @@ def camel(name: str) -> str:
     """A name as the schema spells it."""
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
+
+
+SECRET_OUTPUTS = frozenset({*SECRETS, *map(camel, SECRETS)})
+
+
+def with_secrets(properties: Mapping[str, Any]) -> dict[str, Any]:
+    """Outputs in either spelling, with those as secrets that are always secret."""
+    return {name: secret(value) if name in SECRET_OUTPUTS else value for name, value in properties.items()}
 
 
 def record_from(kind: type[R], props: Mapping[str, Any], *, unknown: type[Any] = Unknown) -> R:

@@ -54,6 +54,19 @@ def test_in_a_fleet_each_line_is_told_its_own(stack: Workspace) -> None:
     refused(stack, *says)
 
 
+def test_a_line_whose_length_is_wrong_is_refused(stack: Workspace) -> None:
+    """The length of the line itself is checked, too, single and fleet; a line can be declared by its id instead."""
+    for program, name in (
+        (single(OFFICE, SHORT), "phone_number"),
+        (f'linq.PhoneNumberForwardings("f", forwardings={{"{SHORT}": "{OFFICE}"}})', f"{SHORT}: phone_number"),
+    ):
+        stack.program(program)
+        for run in (stack.preview, stack.up):
+            said = run(fails=True).output
+            assert f"{name} is not the length of a phone number in the United States (+1); a line can be" in said
+    assert stack.writes() == []
+
+
 def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Workspace) -> None:
     """Without any setting premium rate and wrong lengths are refused, with the setting that would allow them."""
     for number, said in [

@@ -76,6 +76,20 @@ def test_row_32_a_state_of_each_released_version_is_updated_and_destroyed(record
     assert recorded.state() == {}
 
 
+def test_a_state_of_each_released_version_remembers_nothing_to_restore(recorded: Workspace) -> None:
+    """`removed="restore"` can be added without a write; what was there before is not recorded, so a destroy clears."""
+    program = recorded.folder / "__main__.py"
+    text = program.read_text().replace('"+12025559991")', '"+12025559991", removed="restore")')
+    program.write_text(text.replace("allow_clearing=7,", 'allow_clearing=7, removed="restore",'))
+    assert recorded.up().changes == {"updated": 2}
+    assert recorded.writes() == []
+    recorded.run("preview", "--refresh", "--expect-no-changes")
+    said = recorded.destroy().output.partition("Diagnostics:")[2]
+    assert said.count("was cleared: what it forwarded to before this resource had it is not recorded.") == 3
+    assert recorded.state() == {}
+    assert {line.forwarding_number for line in recorded.emulator.phone_numbers} == {None}
+
+
 def test_row_32_a_state_of_each_released_version_is_destroyed_by_itself(recorded: Workspace) -> None:
     """destroy needs nothing but the recorded state: no program was run before."""
     recorded.destroy()

@@ -17,8 +17,10 @@ line = linq.PhoneNumberForwarding(
     phone_number="+12025550100",
     forwarding_number=config.require_secret("number"),
     overwrite=True,
+    removed="restore",
     opts=pulumi.ResourceOptions(protect=True),
 )
+assert_type(line.replaced_number, pulumi.Output[str | None])
 assert_type(line.forwarding_number, pulumi.Output[str])
 assert_type(line.phone_number_id, pulumi.Output[str])
 assert_type(line.phone_number, pulumi.Output[str])
@@ -33,6 +35,7 @@ fleet = linq.PhoneNumberForwardings(
     allow_clearing=7,
 )
 assert_type(fleet.forwardings, pulumi.Output[Mapping[str, str]])
+assert_type(fleet.replaced_numbers, pulumi.Output[Mapping[str, str] | None])
 linq.PhoneNumberForwardings("late-fleet", forwardings=line.id.apply(lambda _: {"+12025550100": ""}))
 linq.PhoneNumberForwardings("of-a-file", forwardings=linq.load_roster("lines.yaml"), overwrite=False)
 roster = linq.ForwardingRoster("lines", file="lines.yaml", allow_clearing=config.get_int("clear"))

@@ -15,8 +15,9 @@ from pulumi.dynamic.dynamic import serialize_provider
 from pulumi.output import Unknown
 
 import linq_provider as linq
-from linq_provider.dynamic import PhoneNumberForwardingProvider
+from linq_provider.dynamic import PhoneNumberForwardingProvider, PhoneNumberForwardingsProvider
 from linq_provider.emulator import Emulator, Fault
+from linq_provider.errors import FleetError
 
 SALES, SALES_NUMBER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234"
 SUPPORT, SUPPORT_NUMBER = "5b0ee3f6-1c9b-4a43-9f55-6d0f0f4a7f10", "+12025551235"
@@ -253,3 +254,17 @@ def test_a_state_of_the_native_package_is_taken_over(
     emulator.set_forwarding(SALES, OFFICE)
     assert provider.update(SALES, olds, news | {"forwarding_number": DESK}).outs["forwarding_number"] == DESK
     assert emulator.forwarding(SALES) == DESK
+
+
+def test_a_fleet_that_failed_says_what_no_state_records(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
+    """What its new lines forwarded to before is lost to the state of a dynamic provider, so it is said once."""
+    fleet = PhoneNumberForwardingsProvider()
+    settings = {"linq:apiKey": emulator.api_key, "linq:baseUrl": emulator.url, "linq:maxRetries": "0"}
+    fleet.configure(ConfigureRequest(Config(settings, "project")))
+    emulator.set_forwarding(SALES, ELSEWHERE)
+    emulator.fail(Fault.parse("403"), times=1, method="PUT", path_contains=SUPPORT)
+    declared = {"forwardings": {SALES_NUMBER: OFFICE, SUPPORT_NUMBER: OFFICE}, "overwrite": True, "removed": "restore"}
+    with pytest.raises(FleetError):
+        fleet.create(declared)
+    forgotten = f"linq: No state records what these lines forwarded to before: {SALES_NUMBER} ({ELSEWHERE})."
+    assert capsys.readouterr().out.splitlines()[-1] == forgotten

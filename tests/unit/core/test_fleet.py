@@ -142,7 +142,7 @@ def test_every_problem_is_told_at_once_and_names_its_line(fleet: FleetLifecycle,
         (Fleet(None), "forwardings is missing, or is no map of lines to numbers"),
         (Fleet([OFFICE]), "forwardings is missing, or is no map of lines to numbers"),  # type: ignore[arg-type]
         (Fleet({}, overwrite="all"), "overwrite is neither True, False nor a list of lines"),  # type: ignore[arg-type]
-        (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep"'),
+        (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep" nor "restore"'),
         (Fleet({}, allow_clearing="7"), "allow_clearing is not a number of lines"),  # type: ignore[arg-type]
         (Fleet({}, overwrite=(OFFICE,)), f"{OFFICE}: overwrite names it, forwardings does not"),
     ],
@@ -158,7 +158,7 @@ def test_each_wrong_argument_is_told(fleet: FleetLifecycle) -> None:
     """Several mistakes are reported at once."""
     news = Fleet({}, overwrite=(OFFICE,), removed="drop", allow_clearing="7")  # type: ignore[arg-type]
     assert problems(fleet, news) == [
-        'removed is neither "clear" nor "keep"',
+        'removed is neither "clear" nor "keep" nor "restore"',
         "allow_clearing is not a number of lines",
         f"{OFFICE}: overwrite names it, forwardings does not",
     ]

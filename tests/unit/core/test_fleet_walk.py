@@ -96,7 +96,8 @@ class Stack:
 
     def inputs(self, name: str) -> Fleet | Inputs | None:
         """What a resource was declared as; None where it is not in the state."""
-        return self.singles[name].inputs if name in self.singles else self.fleets.get(name)
+        resource = self.singles.get(name) or self.fleets.get(name)
+        return resource.inputs if resource else None
 
 
 class Refused(Exception):
