@@ -28,7 +28,7 @@ PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
 
 def bench_lines(count: int) -> list[tuple[str, str]]:
     """The id and the phone number of each line of an account."""
-    return [(f"00000000-0000-4000-8000-{i:012}", f"+1202555{i:05}") for i in range(count)]
+    return [(f"00000000-0000-4000-8000-{i:012}", f"+1202{5_550_000 + i}") for i in range(count)]
 
 
 class Account:
