@@ -122,7 +122,7 @@ def test_a_run_without_peers_has_no_picture(tmp_path: Path) -> None:
 def test_the_server_answers_as_the_emulator_does(server: Server, method: str, path: str, body: object) -> None:
     """A list, a forwarded line and a cleared one are the emulator's, byte by byte, and so is each status."""
     server.open_account("key", lines=3, delay=0)
-    numbers = [{"id": f"{LINE[:-1]}{i}", "phone_number": f"+120255500{i:03}"} for i in range(3)]
+    numbers = [{"id": f"{LINE[:-1]}{i}", "phone_number": f"+1202555000{i}"} for i in range(3)]
     with Emulator(numbers=numbers, api_key="key") as emulator:
         for url in (server.url, emulator.url):
             ask(url, "PUT", f"phone_numbers/{LINE[:-1]}2", token="key", body={"forwarding_number": "+12025558888"})
