@@ -1280,9 +1280,16 @@ MUTANTS = [
         "tests/unit/core/test_account.py::test_after_a_write_in_doubt_the_list_is_asked_for_again",
     ),
     (
+        "who names a line by its other name keeps it",
+        "core/lifecycle.py",
+        "                if olds.identity not in (None, news.identity):",
+        "                if False:",
+        "tests/unit/core/test_lifecycle.py::test_a_replacement_under_the_other_name_of_a_line_knows_what_is_recorded",
+    ),
+    (
         "only who has a line in the state keeps it",
         "core/lifecycle.py",
-        "kept = [news.identity] if olds.identity == news.identity else []",
+        "kept = [news.identity] if olds.identity in names else []",
         "kept = [news.identity]",
         "tests/unit/core/test_lifecycle.py::test_the_refresh_of_an_old_self_does_not_speak_for_the_new_owner[True]",
     ),

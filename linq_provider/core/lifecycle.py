@@ -64,6 +64,8 @@ class ForwardingLifecycle:
             try:
                 self.declare(olds, news)
                 self.compare_with_account(olds, news, changed=olds != news)
+                if olds.identity not in (None, news.identity):
+                    self.declare(olds, news)  # by now it is known whether both names are of one line
             except LinqError as error:
                 problems = [str(error)]
         if problems and isinstance(news.identity, str):
@@ -82,7 +84,9 @@ class ForwardingLifecycle:
         """
         if isinstance(news.identity, str):
             number = news.forwarding_number if isinstance(news.forwarding_number, str) else None
-            kept = [news.identity] if olds.identity == news.identity else []
+            line = self._account.known(news.identity)
+            names = self._account.names_of(line) if line else (news.identity,)
+            kept = [news.identity] if olds.identity in names else []
             self._declarations.declare({news.identity: number}, kept=kept)
 
     def compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:

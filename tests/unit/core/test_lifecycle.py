@@ -739,6 +739,16 @@ def refreshed_after_a_move(world: World) -> tuple[ForwardingLifecycle, Outputs]:
     return lifecycle, old
 
 
+def test_a_replacement_under_the_other_name_of_a_line_knows_what_is_recorded(world: World) -> None:
+    """An interrupted replacement is created anew, also where the program names the line by its number from now on."""
+    world.emulator.set_forwarding(SALES, OFFICE)
+    lifecycle, old, news = world.process(), recorded(OFFICE, by="phone_number_id"), declared(DESK)
+    assert problems(lifecycle, news, old.inputs) == []
+    assert lifecycle.diff(old, news) == Diff(True)
+    lifecycle.create(news)
+    assert world.emulator.forwarding(SALES) == DESK
+
+
 def test_a_loop_is_refused_where_nobody_looked_before(world: World) -> None:
     """With linq:liveCheck false, too, no line is written that forwards to itself."""
     lifecycle = world.process(live_check=False)
