@@ -1280,6 +1280,13 @@ MUTANTS = [
         "tests/unit/core/test_account.py::test_after_a_write_in_doubt_the_list_is_asked_for_again",
     ),
     (
+        "a fleet that names a line by its other name keeps it",
+        "core/fleet.py",
+        "self._declarations.declare(_numbers(news), kept=[line for line in news.lines if self._has(olds, line)])",
+        "pass",
+        "tests/unit/core/test_fleet.py::test_a_replacement_under_the_other_names_of_lines_knows_what_is_recorded",
+    ),
+    (
         "who names a line by its other name keeps it",
         "core/lifecycle.py",
         "                if olds.identity not in (None, news.identity):",

@@ -92,11 +92,11 @@ class FleetLifecycle:
         cleared = self._declarations.cleared(*news.lines)
         changes = olds.inputs != news or cleared
         # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
-        kept = [line for line in olds.lines if line in news.lines and self._declarations.keeps(line)]
+        kept = [line for line in news.lines if self._has(olds, line) and self._declarations.keeps(line)]
         if not changes:
             self._declarations.mark_unchanged(*kept)
         for line in kept:
-            recorded = olds.lines[line]
+            recorded = self._declaration_before(olds, line).forwarding_number
             if recorded != news.lines[line] and isinstance(recorded, str):
                 self._declarations.change(line, recorded)
         return Diff(changes, cleared=cleared)
@@ -177,6 +177,8 @@ class FleetLifecycle:
         )
         if changed and self._live_check:
             self._account.refresh()
+            # By now it is known which names are of one line.
+            self._declarations.declare(_numbers(news), kept=[line for line in news.lines if self._has(olds, line)])
         said: list[str] = []
         single = self._single(said.append)
         problems = []
@@ -304,6 +306,10 @@ class FleetLifecycle:
     def _declaration_before(self, olds: Fleet, line: str) -> Inputs:
         """What the line was declared as, also under its other name; empty where it is new."""
         return next((olds.declaration(name) for name in self._account.names(line) if name in olds.lines), Inputs())
+
+    def _has(self, olds: Fleet, line: str) -> bool:
+        """Whether the state has the line under any of its names, as far as they are known."""
+        return any(name in olds.lines for name in self._account.names(line))
 
     def _announce_overwrites(self, olds: Fleet, news: Fleet) -> None:
         """At preview: which lines are taken from somebody else."""

@@ -779,6 +779,17 @@ def test_a_fleet_that_failed_may_try_again(world: World, known: bool) -> None:
     assert world.live(4) == [OFFICE] * 4
 
 
+def test_a_replacement_under_the_other_names_of_lines_knows_what_is_recorded(world: World) -> None:
+    """An interrupted replacement is created anew, also where the map names its lines otherwise from now on."""
+    lines = world.forwarded(2)
+    ids = [line.id for line in world.emulator.phone_numbers[:2]]
+    process, olds, news = world.process(), everyone(lines), everyone(ids, DESK)
+    assert process.fleet.check(olds, news) == (news, [])
+    assert process.fleet.diff(olds, news) == Diff(True)
+    process.fleet.create(news)
+    assert world.live(2) == [DESK, DESK]
+
+
 def test_a_fleet_that_fails_in_part_says_what_it_left(world: World) -> None:
     """What was written, what failed as it was before, and neither what is new and failed nor what was cleared."""
     a, b, c, d = world.numbers(4)
