@@ -40,10 +40,10 @@ def emulator() -> Iterator[Emulator]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests that are marked `skins` over the dynamic provider and over the native package."""
-    if "skin" in metafunc.fixturenames:
-        skins = ["dynamic", "native"] if metafunc.definition.get_closest_marker("skins") else ["dynamic"]
-        metafunc.parametrize("skin", [os.environ["SKIN"]] if "SKIN" in os.environ else skins, indirect=True)
+    """Run the tests that are marked `skins` over the dynamic provider and over the native package; SKIN=native runs all."""
+    if "skin" in metafunc.fixturenames and ("SKIN" in os.environ or metafunc.definition.get_closest_marker("skins")):
+        skins = [os.environ["SKIN"]] if "SKIN" in os.environ else ["dynamic", "native"]
+        metafunc.parametrize("skin", skins, indirect=True)
 
 
 @pytest.fixture
