@@ -64,7 +64,7 @@ async function post(path, body, message) {
     // What `error` says already.
   }
   if (message) say(message, error, { error: true });
-  poll();
+  await poll();  // so that the line shows its new number before a message says so
   return !error;
 }
 
