@@ -121,7 +121,7 @@ def test_plaintext_key_is_refused(stack: Workspace) -> None:
     ("arguments", "message"),
     [
         ('phone_number="(202) 555-1234", forwarding_number="+12025559999"', "phone_number is not in E.164 format"),
-        ('phone_number="+1 202-555-0100", forwarding_number="+12025559999"', "remove the spaces, dashes"),
+        ('phone_number="+1 202-555-0100", forwarding_number="+12025559999"', "remove the spaces and dashes"),
         ('phone_number=LINE, forwarding_number="+1 (202) 555-9999"', "remove the spaces, dashes"),
         ("phone_number=LINE, forwarding_number=None", 'forwarding_number is missing; write "" for not forwarded'),
         ('forwarding_number=""', "exactly one of phone_number and phone_number_id"),
