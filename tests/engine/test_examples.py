@@ -335,7 +335,11 @@ def test_testing_your_stack(example: Make, linq_emulator: Emulator) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
         cwd=tested.folder,
-        env={name: value for name, value in tested.environment.items() if not name.startswith(("PULUMI_", "LINQ_"))},
+        env={
+            name: value
+            for name, value in tested.environment.items()
+            if not name.startswith(("PULUMI_", "LINQ_", "PYTEST_"))
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
