@@ -7,7 +7,7 @@ from workspace import Workspace
 
 from linq_provider.emulator import Fault
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 
 def program(stack: Workspace, to: str) -> str:

@@ -16,7 +16,7 @@ from workspace import PROJECT, Workspace
 
 from linq_provider.emulator import Emulator, Fault
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 OFFICE, DESK = "+12025559999", "+12025558888"
 LINES = int(os.environ.get("FLEET_LINES", "100"))  # `make soak`: 1000
