@@ -489,7 +489,7 @@ MUTANTS = [
         "core/lifecycle.py",
         "            if owner is not None:\n",
         "            if True:\n",
-        f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[renamed]",
+        f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[dynamic-renamed]",
     ),
     (
         "check refuses somebody else's line",
@@ -609,7 +609,7 @@ MUTANTS = [
         "core/account.py",
         "    return lines or client.list_phone_numbers()\n",
         "    return lines\n",
-        f"{ENGINE}test_rows.py::test_row_15_a_list_that_says_nothing_is_asked_for_again[empty-list]",
+        f"{ENGINE}test_rows.py::test_row_15_a_list_that_says_nothing_is_asked_for_again[dynamic-empty-list]",
     ),
     (
         "row 17: what refresh records is what is declared",
@@ -630,7 +630,7 @@ MUTANTS = [
         "provider/host.py",
         '    threading.Thread(target=_end_with_engine, name="linq-end-with-engine", daemon=True).start()\n',
         "",
-        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[create-during-the-write-0]",
+        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[dynamic-create-during-the-write-0]",
     ),
     (
         "row 22: the provider ends no sooner than the engine",
@@ -1892,8 +1892,8 @@ MUTANTS = [
     (
         "single lines are written as many at a time as the setting says",
         "native/servicer.py",
-        "                with self._singles:\n                    yield\n",
-        "                yield\n",
+        "            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:",
+        "            with nullcontext():",
         f"{ENGINE}test_native.py::test_as_many_lines_at_a_time_as_the_setting_says[2]",
     ),
     (
@@ -1937,6 +1937,20 @@ MUTANTS = [
         'declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"',
         'declared_by = "phone_number_id"',
         f"{ENGINE}test_native.py::test_import_of_a_line[number]",
+    ),
+    (
+        "nothing is cleared while a failed resource leaves it in doubt what is declared",
+        "native/servicer.py",
+        ", hears_program=False)",
+        ")",
+        f"{ENGINE}test_fleet.py::test_a_value_that_never_comes_clears_nothing[native]",
+    ),
+    (
+        "a line of a fleet that fails leaves nothing in doubt",
+        "core/fleet.py",
+        "            in_doubt=in_doubt,\n        )\n",
+        "        )\n",
+        "tests/unit/core/test_fleet.py::test_a_line_that_fails_leaves_nothing_in_doubt",
     ),
     (
         "a state of the native package is taken over",

@@ -79,12 +79,17 @@ class Owner:
 
 
 class Declarations:
-    """Remembered for the life of the run; nothing is ever forgotten."""
+    """Remembered for the life of the run; nothing is ever forgotten.
+
+    `hears_program`: the program says itself what it declares. Else only the engine does, which leaves out of a map what
+    hangs on a resource that failed.
+    """
 
     _tokens = itertools.count()
 
-    def __init__(self, log: Log | None = None) -> None:
+    def __init__(self, log: Log | None = None, *, hears_program: bool = True) -> None:
         self._log = log or MemoryLog()
+        self._hears_program = hears_program
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = defaultdict(_Line)
         self._planned: dict[str, str | None] = {}
@@ -162,6 +167,13 @@ class Declarations:
     def fail(self, *names: str) -> None:
         """The resource that declares these lines failed in this run; it may try again."""
         self._add("fail", names)
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the program may declare more lines than were heard of, because a resource failed in this run."""
+        with self._lock:
+            self._catch_up()
+            return not self._hears_program and any(line.failed for line in self._lines.values())
 
     def owner(self, *names: str) -> Owner | None:
         """Who declares a line under any of its names."""

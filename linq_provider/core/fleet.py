@@ -250,10 +250,11 @@ class FleetLifecycle:
         single = self._single(said.append)
         replaced: dict[str, str] = {}
         calls: dict[str, Callable[[], object]] = {}
+        in_doubt = self._declarations.in_doubt  # a line of this fleet that fails leaves nothing in doubt
         for line in sorted(news.lines):
             calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
-            calls[line] = partial(self._give_up, single, olds, line, news.removed)
+            calls[line] = partial(self._give_up, single, olds, line, news.removed, in_doubt=in_doubt)
         errors = self._run(calls)
         self._tell(said)
         return errors, replaced
@@ -284,7 +285,7 @@ class FleetLifecycle:
         before = Outputs(now.id, now.phone_number, recorded, inputs.declared_by, replaced_number=remembered)
         return single.update(before, inputs)
 
-    def _give_up(self, single: ForwardingLifecycle, olds: Fleet, line: str, removed: object) -> None:
+    def _give_up(self, single: ForwardingLifecycle, olds: Fleet, line: str, removed: object, *, in_doubt: bool) -> None:
         try:
             now = self._account.confirmed(line, lambda found: found is not None)
         except NoLinesError:
@@ -308,7 +309,8 @@ class FleetLifecycle:
                 applied_number=olds.applied(line),
                 removed=removed if isinstance(removed, str) else None,
                 replaced_number=olds.replaced(line),
-            )
+            ),
+            in_doubt=in_doubt,
         )
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:

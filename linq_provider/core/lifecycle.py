@@ -208,16 +208,27 @@ class ForwardingLifecycle:
         declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"
         return Outputs(line.id, line.phone_number, line.forwarding_number, declared_by)
 
-    def delete(self, olds: Outputs) -> None:
+    def delete(self, olds: Outputs, *, in_doubt: bool | None = None) -> None:
         """Clear the forwarding, or leave or restore it as `removed` says.
 
-        A line that another resource of the program declares is left to that one, whatever `removed` says.
+        A line that another resource of the program declares is left to that one, whatever `removed` says. `in_doubt`:
+        whether that is not known of every line; None for as it is now.
 
         Raises:
-            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed.
+            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed, or may
+                have.
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
         names = (olds.phone_number_id, olds.phone_number)
+        if in_doubt is None:
+            in_doubt = self._declarations.in_doubt
+        if in_doubt and olds.removed != KEEP and self._declarations.owner(*names) is None:
+            raise RefusedError(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: a resource failed in this"
+                " run, so it is not known whether the program still declares this line elsewhere. The old resource stays"
+                " in the state.",
+                next_step="Fix the resource that failed, then run `pulumi up` again.",
+            )
         with self._failing(), self._declarations.try_clear(*names, left_with=olds.left_with) as owner:
             if owner is not None:
                 self._hand_over(olds, owner)

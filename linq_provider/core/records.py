@@ -42,6 +42,11 @@ class Inputs:
         return self.phone_number if self.phone_number_id is None else self.phone_number_id
 
     @property
+    def lines(self) -> tuple[str, ...]:
+        """The line by name, where it is known."""
+        return (self.identity,) if isinstance(self.identity, str) else ()
+
+    @property
     def declared_by(self) -> str:
         """Which input names the line."""
         return "phone_number" if self.phone_number_id is None else "phone_number_id"

@@ -8,7 +8,6 @@ from typing import Any
 
 from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown, lower_id, lower_ids
 from linq_provider.provider.properties import DYNAMIC, camel, record_from, to_properties, with_secrets
-from linq_provider.provider.session import Session
 
 Props = Mapping[str, Any]
 
@@ -16,12 +15,9 @@ Props = Mapping[str, Any]
 class PhoneNumberForwarding:
     """One line. Its inputs say how the line is declared, its outputs what is recorded of it."""
 
+    lifecycle = "forwarding"
     identities: tuple[str, ...] = ("phoneNumberId", "phoneNumber")
-    recorded = identities  # the outputs that no program declares together
-
-    def lifecycle(self, session: Session) -> Any:
-        """The verbs of a line."""
-        return session.forwarding
+    recorded: tuple[str, ...] = identities  # the outputs that no program declares together
 
     def inputs(self, props: Props) -> Inputs:
         """What the program declares."""
@@ -34,7 +30,7 @@ class PhoneNumberForwarding:
         given = {name: getattr(declared, name) for name in ("declared_by", "overwrite", "removed")}
         return record_from(Outputs, {**given, **props})
 
-    def properties(self, outputs: Outputs) -> dict[str, Any]:
+    def properties(self, outputs: Outputs, _inputs: Props) -> dict[str, Any]:
         """What the state is to record."""
         return _properties(outputs, *self.identities, "forwardingNumber", "appliedNumber", "replacedNumber")
 
@@ -53,12 +49,9 @@ class PhoneNumberForwarding:
 class PhoneNumberForwardings:
     """Many lines as one resource."""
 
+    lifecycle = "fleet"
     identities: tuple[str, ...] = ()
-    recorded = ("forwardings",)
-
-    def lifecycle(self, session: Session) -> Any:
-        """The verbs of a fleet."""
-        return session.fleet
+    recorded: tuple[str, ...] = ("forwardings",)
 
     def inputs(self, props: Props) -> Fleet:
         """What the program declares, with the ids of lines in lower case."""
@@ -66,10 +59,8 @@ class PhoneNumberForwardings:
         chosen = record_from(Fleet, {"overwrite": props.get("overwriteLines", props.get("overwrite"))}).overwrite
         if isinstance(chosen, tuple):
             chosen = True if found.overwrite is True else tuple(map(lower_id, chosen))
-        lines = found.forwardings
-        return replace(
-            found, forwardings=_lower_keys(lines), overwrite=chosen, applied_numbers=None, replaced_numbers=None
-        )
+        forwardings = _lower_keys(found.forwardings)
+        return replace(found.inputs, forwardings=forwardings, overwrite=chosen)
 
     def outputs(self, props: Props, inputs: Props) -> Fleet:
         """What the state records."""
@@ -81,13 +72,14 @@ class PhoneNumberForwardings:
             replaced_numbers=recorded.replaced_numbers,
         )
 
-    def properties(self, outputs: Fleet) -> dict[str, Any]:
-        """What the state is to record."""
-        return _properties(outputs, "forwardings", "appliedNumbers", "replacedNumbers")
+    def properties(self, outputs: Fleet, inputs: Props) -> dict[str, Any]:
+        """What the state is to record; the engine keeps a line's number secret under the name that was declared."""
+        found = _properties(outputs, "forwardings", "appliedNumbers", "replacedNumbers")
+        return found | {"forwardings": self.declaring(outputs, inputs)["forwardings"]}
 
     def planned(self, _olds: Props, news: Props) -> dict[str, Any]:
         """What is known of the outputs before the run."""
-        return {"forwardings": _lower_keys(news.get("forwardings"))}
+        return {"forwardings": news.get("forwardings")}
 
     def declaring(self, outputs: Fleet, inputs: Props) -> Props:
         """These inputs with just the lines that are recorded, each named as it was."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import wraps
 from importlib import resources
@@ -22,6 +22,7 @@ from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 from linq_provider._version import __version__
 from linq_provider.config import Settings
 from linq_provider.core.account import find_line
+from linq_provider.core.declarations import second_owner
 from linq_provider.core.fleet import FleetLifecycle
 from linq_provider.core.records import Fleet, Unknown
 from linq_provider.errors import ConfigurationError, FleetError, LinqError, RefusedError
@@ -62,8 +63,9 @@ class Servicer(ResourceProviderServicer):
     def __init__(self, engine_address: str | None, notify: Callable[[str], None]) -> None:
         self._engine_address = engine_address
         self._notify = notify
-        self._settings = Settings.load()
-        self._singles = threading.BoundedSemaphore(self._settings.max_concurrency)
+        self._settings: Settings  # from Configure, which comes before every verb that needs them
+        self._singles: threading.BoundedSemaphore
+        self._declared: dict[str, str] = {}  # each line that was checked, and the resource that declares it
         self._writing = 0
         self._lock = threading.Lock()
         self._cancelled = False
@@ -142,11 +144,13 @@ class Servicer(ResourceProviderServicer):
         kind, olds, news = _kind(request), from_struct(request.olds), from_struct(request.news)
         lifecycle = self._lifecycle(kind)
         try:
+            declared = kind.inputs(news)
             if olds and isinstance(kind, PhoneNumberForwardings):
-                problems = lifecycle.declare(kind.inputs(news))
+                problems = lifecycle.declare(declared)
                 self._to_compare[request.urn] = request.news
             else:
-                _, problems = lifecycle.check(kind.inputs(olds), kind.inputs(news))
+                _, problems = lifecycle.check(kind.inputs(olds), declared)
+            problems = problems or self._declared_twice(request.urn, declared.lines)
         except LinqError as error:
             problems = [str(error)]
         return pb.CheckResponse(inputs=request.news, failures=_failures(problems))
@@ -174,7 +178,7 @@ class Servicer(ResourceProviderServicer):
             return pb.CreateResponse(properties=to_struct(kind.planned({}, news)))
         with self._writes(kind), _in_part(kind, Fleet(), news):
             outputs = self._lifecycle(kind, request.timeout).create(kind.inputs(news))
-        return pb.CreateResponse(id=outputs.id, properties=to_struct(kind.properties(outputs)))
+        return pb.CreateResponse(id=outputs.id, properties=to_struct(kind.properties(outputs, news)))
 
     @_verb
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
@@ -185,10 +189,10 @@ class Servicer(ResourceProviderServicer):
         recorded, declared = kind.outputs(olds, from_struct(request.old_inputs)), kind.inputs(news)
         lifecycle = self._lifecycle(kind, request.timeout)
         if DYNAMIC in olds and not lifecycle.diff(recorded, declared).changes:
-            return pb.UpdateResponse(properties=to_struct(kind.properties(recorded)))
+            return pb.UpdateResponse(properties=to_struct(kind.properties(recorded, news)))
         with self._writes(kind), _in_part(kind, recorded, news):
             outputs = lifecycle.update(recorded, declared)
-        return pb.UpdateResponse(properties=to_struct(kind.properties(outputs)))
+        return pb.UpdateResponse(properties=to_struct(kind.properties(outputs, news)))
 
     @_verb
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
@@ -206,8 +210,8 @@ class Servicer(ResourceProviderServicer):
             found, inputs = lifecycle.find(request.id), {}
         if found is None:
             return pb.ReadResponse()
-        declared = to_struct(kind.declaring(found, inputs))
-        return pb.ReadResponse(id=found.id, properties=to_struct(kind.properties(found)), inputs=declared)
+        outputs, declared = kind.properties(found, inputs), kind.declaring(found, inputs)
+        return pb.ReadResponse(id=found.id, properties=to_struct(outputs), inputs=to_struct(declared))
 
     @_verb
     def Delete(self, request: pb.DeleteRequest) -> Empty:
@@ -221,10 +225,16 @@ class Servicer(ResourceProviderServicer):
     def _session(self, timeout: float = 0.0) -> session.Session:
         """The session of this provider; `timeout` in seconds where the resource has one of its own."""
         settings = replace(self._settings, timeout=timeout) if timeout else self._settings
-        return session.session(settings, self._engine_address, self._notify)
+        return session.session(settings, self._engine_address, self._notify, hears_program=False)
 
     def _lifecycle(self, kind: Any, timeout: float = 0.0) -> Any:
-        return kind.lifecycle(self._session(timeout))
+        return getattr(self._session(timeout), kind.lifecycle)
+
+    def _declared_twice(self, urn: str, lines: Collection[str]) -> list[str]:
+        """Which of the lines another resource of this provider declares."""
+        with self._lock:
+            owners = {line: self._declared.setdefault(line, urn) for line in lines}
+        return [str(second_owner(line)) for line, owner in owners.items() if owner != urn]
 
     @contextmanager
     def _writes(self, kind: Any) -> Iterator[None]:
@@ -232,11 +242,8 @@ class Servicer(ResourceProviderServicer):
         with self._lock:
             self._writing += 1
         try:
-            if isinstance(kind, PhoneNumberForwardings):  # it counts its own calls
+            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:  # a fleet counts its own
                 yield
-            else:
-                with self._singles:
-                    yield
         finally:
             with self._lock:
                 self._writing -= 1
@@ -265,7 +272,7 @@ def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
             error,
             pb.ErrorResourceInitFailed(
                 id=outputs.id,
-                properties=to_struct(kind.properties(outputs)),
+                properties=to_struct(kind.properties(outputs, news)),
                 inputs=to_struct(kind.declaring(outputs, news)),
                 reasons=[str(error)],
             ),

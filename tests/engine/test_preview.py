@@ -140,17 +140,20 @@ def test_what_can_never_work_is_refused_at_preview(stack: Workspace, arguments: 
     assert "(202) 555" not in shown
 
 
-def test_two_declarations_of_one_line(stack: Workspace) -> None:
-    """Two plain declarations of one line are refused when the program runs, naming both."""
+@pytest.mark.skins
+@pytest.mark.parametrize("second", ["+12025558888", "+12025559999"])
+def test_two_declarations_of_one_line(stack: Workspace, skin: str, second: str) -> None:
+    """Two plain declarations of one line are refused at preview, also with one number; the program's classes name both."""
     line = stack.emulator.phone_numbers[0].phone_number
     stack.program(
         f"""
         linq.PhoneNumberForwarding("sales", phone_number="{line}", forwarding_number="+12025559999")
-        linq.PhoneNumberForwarding("support", phone_number="{line}", forwarding_number="+12025558888")
+        linq.PhoneNumberForwarding("support", phone_number="{line}", forwarding_number="{second}")
         """
     )
     shown = stack.preview(fails=True).output
-    assert "'sales' and 'support' declare the same line." in shown
+    named = f"Line {line} is declared by another resource of this program too."
+    assert (named if skin == "native" else "'sales' and 'support' declare the same line.") in shown
     assert "Traceback" not in shown
 
 

@@ -60,8 +60,9 @@ class World:
             self.set(number, OFFICE)
         return numbers
 
-    def process(self, *, live_check: bool = True, on_conflict: str = "") -> Process:
-        account, declarations = Account(self.client, clock=self.clock, sleep=self.clock.sleep), Declarations()
+    def process(self, *, live_check: bool = True, on_conflict: str = "", hears_program: bool = True) -> Process:
+        account = Account(self.client, clock=self.clock, sleep=self.clock.sleep)
+        declarations = Declarations(hears_program=hears_program)
         notify = self.said.append
         run = partial(run_concurrently, limit=4, notify=notify, retries=lambda: 0)
         return Process(
@@ -966,3 +967,33 @@ def test_the_way_out_of_a_foreign_number_is_not_cut_off(world: World) -> None:
         world.process().fleet.delete(everyone(lines))
     assert str(refused.value).endswith(way_out)
     assert world.live(3) == [ELSEWHERE, "", ""]
+
+
+def test_a_line_that_fails_leaves_nothing_in_doubt(world: World) -> None:
+    """Where the program is not heard, a fleet of which a line fails still clears what was taken out of it."""
+    failing, removed = world.forwarded(2)
+    fleet = world.process(hears_program=False).fleet
+    world.emulator.fail(Fault.server_error(), method="PUT", path_contains=world.id(failing))
+    with pytest.raises(FleetError) as refused:
+        fleet.update(everyone([failing, removed]), everyone([failing], DESK))
+    assert list(refused.value.errors) == [failing]
+    assert world.live(2) == [OFFICE, ""]
+
+
+def test_what_failed_before_leaves_a_clear_in_doubt(world: World) -> None:
+    """Where the program is not heard, nothing is cleared after a resource failed: the program may declare it elsewhere."""
+    failing, line, other = world.forwarded(3)
+    process = world.process(hears_program=False)
+    world.emulator.fail(Fault.server_error(), method="PUT", path_contains=world.id(failing))
+    recorded = Outputs(world.id(failing), failing, OFFICE, "phone_number")
+    with pytest.raises(LinqError, match="500"):
+        process.single.update(recorded, Inputs(phone_number=failing, forwarding_number=DESK))
+    with pytest.raises(RefusedError, match="keeps its forwarding: a resource failed in this run"):
+        process.single.delete(Outputs(world.id(line), line, OFFICE, "phone_number"))
+    with pytest.raises(FleetError, match="not known whether the program still declares"):
+        process.fleet.delete(everyone([other]))
+    process.single.delete(Outputs(world.id(line), line, OFFICE, "phone_number", removed="keep"))
+    assert world.live(3) == [OFFICE, OFFICE, OFFICE]
+    process.single.update(recorded, Inputs(phone_number=failing, forwarding_number=DESK))
+    process.single.delete(Outputs(world.id(line), line, OFFICE, "phone_number"))
+    assert world.live(3) == [DESK, "", OFFICE]
