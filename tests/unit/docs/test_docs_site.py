@@ -40,6 +40,7 @@ OUTPUT = {
     ("drift.py", "HELP"),
     ("check_rosters.py", "_print"),
     ("destinations.py", "summary"),
+    ("export.py", "_report"),
     ("output.py", "count_forwarded"),
     *(("drift.py", name) for name in ("_print", "_summary", "_count")),
     *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),
