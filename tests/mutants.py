@@ -9,6 +9,7 @@ ENGINE = "tests/engine/"
 ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
 CHAINS = "tests/unit/api/test_exception_chains.py"
+CLI = "tests/unit/cli/"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
 CLIENT_DEADLINE = "tests/unit/api/test_client_deadline.py::"
@@ -1944,5 +1945,27 @@ MUTANTS = [
         "if not diff.changes and OURS not in _olds:",
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
+    ),
+    # The command line.
+    (
+        "export says what it wrote",
+        "cli/export.py",
+        "        say(f\"{'Program' if",
+        "        str(f\"{'Program' if",
+        f"{CLI}test_export.py::test_the_name_of_the_file_decides",
+    ),
+    (
+        "--forwarded leaves out lines that are not forwarded",
+        "cli/numbers.py",
+        "(line.forwarding_number or not forwarded)",
+        "True",
+        f"{CLI}test_numbers.py::test_some_of_them",
+    ),
+    (
+        "--search finds a number however it is written",
+        "cli/numbers.py",
+        r're.sub(r"[\s().-]", "", text).lower()',
+        "text",
+        f"{CLI}test_numbers.py::test_some_of_them",
     ),
 ]
