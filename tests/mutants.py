@@ -1948,6 +1948,13 @@ MUTANTS = [
     ),
     # The command line.
     (
+        "doctor says what it is waiting for",
+        "cli/output.py",
+        'with working(f"Checking: {name}"):',
+        "with nullcontext():",
+        f"{CLI}test_process.py::test_everything_that_may_be_slow_is_named",
+    ),
+    (
         "export says what it wrote",
         "cli/export.py",
         "        say(f\"{'Program' if",

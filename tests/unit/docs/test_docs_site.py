@@ -29,6 +29,8 @@ NO_MESSAGES = {
     "no Pulumi.yaml project file",  # the same
     "Asking Linq for the lines",  # while it works
     "Reading stack …",  # the same
+    "Reading …",  # the same
+    "Checking: …",  # the same
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
     "the argument api_key",  # where a key came from, inside of the message of a 401
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
