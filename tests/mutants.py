@@ -1946,6 +1946,13 @@ MUTANTS = [
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
     ),
+    (
+        "a failed write names the number and the id",
+        "core/account.py",
+        'f"{line.id} ({line.phone_number})", 1)',
+        "line.id, 1)",
+        f"{ACCOUNT}test_a_failed_write_names_the_number_and_the_id",
+    ),
     # The command line.
     (
         "doctor says what it is waiting for",
