@@ -283,8 +283,8 @@ MUTANTS = [
     (
         "row 14: a 401 says where the key came from",
         "api/answers.py",
-        'f"The key came from {settings.api_key_source}. Set a valid one',
-        'f"Set a valid key',
+        'f"The key came from {settings.api_key_source}. {',
+        'f"{',
         f"{CLIENT}test_row_14_a_wrong_key_is_told_with_its_source_after_one_request",
     ),
     (
@@ -1945,6 +1945,20 @@ MUTANTS = [
         "if not diff.changes and OURS not in _olds:",
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
+    ),
+    (
+        "an empty key says the next step",
+        "config.py",
+        "next_step=self._how_to_set(name)",
+        'next_step=""',
+        f"{CONFIG}test_an_empty_key_says_the_next_step",
+    ),
+    (
+        "a 401 of the environment says nothing about stacks",
+        "api/answers.py",
+        '}.get(source, "Give a valid one.")',
+        '}["linq:apiKey"]',
+        "tests/unit/api/test_answers.py::test_a_401_of_another_key_says_nothing_about_stacks",
     ),
     (
         "a failed write names the number and the id",
