@@ -1947,6 +1947,13 @@ MUTANTS = [
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
     ),
     (
+        "doctor says how to activate the environment",
+        "cli/machine.py",
+        "    if activate.is_file():\n",
+        "    if False:\n",
+        f"{CLI}test_doctor.py::test_a_forgotten_virtual_environment",
+    ),
+    (
         "an empty key says the next step",
         "config.py",
         "next_step=self._how_to_set(name)",
