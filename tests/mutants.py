@@ -1947,6 +1947,13 @@ MUTANTS = [
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
     ),
     (
+        "wrong usage ends with one mark",
+        "cli/commands.py",
+        "said if said.endswith(('.', '?')) else",
+        "said if said.endswith('.') else",
+        f"{CLI}test_commands.py::test_wrong_usage_ends_with_one_mark",
+    ),
+    (
         "doctor says how to activate the environment",
         "cli/machine.py",
         "    if activate.is_file():\n",
