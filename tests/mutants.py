@@ -1947,6 +1947,20 @@ MUTANTS = [
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
     ),
     (
+        "init changes no file",
+        "cli/init.py",
+        "    if existing:\n",
+        "    if False:\n",
+        f"{CLI}test_init.py::test_no_file_is_changed",
+    ),
+    (
+        "init writes every file or none",
+        "cli/init.py",
+        "                path.unlink()\n",
+        "                pass\n",
+        f"{CLI}test_init.py::test_every_file_or_none",
+    ),
+    (
         "wrong usage ends with one mark",
         "cli/commands.py",
         "said if said.endswith(('.', '?')) else",

@@ -32,6 +32,8 @@ NO_MESSAGES = {
     "Reading …",  # the same
     "Checking: …",  # the same
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
+    "Made the project … in ……. Go on with its README.md.",  # what was done
+    "…; comments in … say why.",  # after how many lines are left out
     "the argument api_key",  # where a key came from, inside of the message of a 401
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
@@ -43,6 +45,8 @@ OUTPUT = {
     ("check_rosters.py", "_print"),
     ("destinations.py", "summary"),
     ("export.py", "_report"),
+    ("init.py", "FILES"),
+    ("init.py", "_texts"),
     ("output.py", "count_forwarded"),
     *(("drift.py", name) for name in ("_print", "_summary", "_count")),
     *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),
