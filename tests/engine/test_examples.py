@@ -100,7 +100,7 @@ def forwardings(emulator: Emulator) -> list[str | None]:
 
 
 def test_quickstart(example: Make, linq_emulator: Emulator) -> None:
-    """quickstart: one line from the settings; a second up is quiet, a hand edit is healed, destroy clears."""
+    """quickstart: one line from the settings; a second up is quiet, a hand edit is healed, "" and destroy clear."""
     quickstart = example("quickstart", linq_emulator)
     quickstart.run("config", "set", "line", FIRST)
     quickstart.run("config", "set", "forwardTo", "+12025559999")
@@ -108,6 +108,12 @@ def test_quickstart(example: Make, linq_emulator: Emulator) -> None:
     assert quickstart.bodies() == ["+12025559999"]
     quickstart.rests()
     quickstart.heals(FIRST)
+    quickstart.run("config", "set", "forwardTo", "")
+    shown = ('      - forwarding_number: "+12025559999"\n', '  - forwards_to: "+12025559999"\n')
+    quickstart.shown(*shown, output=quickstart.preview().output)
+    quickstart.up()
+    assert quickstart.bodies() == [""]
+    quickstart.rests()
     quickstart.destroy()
     assert forwardings(linq_emulator) == [None, None, None]
 
