@@ -19,10 +19,10 @@ from linq_provider.core.destinations import Destinations
 from linq_provider.errors import LinqError
 
 ROSTER = "lines.yaml"
-NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._-]+")  # what Pulumi refuses in the name of a project
+NOT_IN_A_NAME: re.Pattern[str] = re.compile(r"[^A-Za-z0-9._-]+")  # what Pulumi refuses in the name of a project
 LONGEST_NAME = 100  # characters; Pulumi's limit
 # The files of a project: its text in the folder `project`, and what the README says of it.
-FILES = {
+FILES: dict[str, tuple[str, str]] = {
     "__main__.py": ("program.txt", "the program"),
     ROSTER: ("", "each line, and the number that it forwards to"),
     "Pulumi.yaml": ("Pulumi.yaml.txt", "the name of the project, and how Pulumi runs it"),
