@@ -99,6 +99,22 @@ class Settings:
             allowed_forwardings=allowed_forwardings(config, environ=environ),
         )
 
+    @classmethod
+    def of_provider(cls, args: Mapping[str, Any], *, provider: str | None) -> Settings:
+        """Read the settings of a provider, named as in `KEYS` without `linq:`.
+
+        `provider` is the name of one that the program declares, which inherits nothing from the environment; None where
+        it is the stack's own.
+
+        Raises:
+            ConfigurationError: as `load`, or a provider of the program's own has no key.
+        """
+        if provider is not None and "apiKey" not in args:
+            raise ConfigurationError(
+                f"The provider '{provider}' needs an apiKey.", next_step="Give it one from a secret setting."
+            )
+        return cls.load({f"linq:{name}": _text(value) for name, value in args.items()} | {EXPLICIT: provider})
+
     def require_api_key(self) -> str:
         """The key, for a request that is about to be made.
 
@@ -209,6 +225,13 @@ def _parsed(parse: Callable[[str], T], value: Any, name: str) -> T:
         return parse(str(value))
     except ValueError as error:
         raise ConfigurationError(f"{name} {error}.") from None
+
+
+def _text(value: Any) -> str:
+    """A setting as text, as a stack's file has it; whole numbers may come as floats."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def _api_key(text: str) -> str:

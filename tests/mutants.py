@@ -917,9 +917,9 @@ MUTANTS = [
     ),
     (
         "restore: a native fleet that failed in part remembers",
-        "native/servicer.py",
-        "replaced_numbers=replaced or None)",
-        "replaced_numbers=None)",
+        "core/fleet.py",
+        "        return Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)",
+        "        return Fleet(error.forwardings, applied_numbers=applied or None)",
         f"{ENGINE}test_restore.py::test_the_native_package",
     ),
     (
@@ -1080,14 +1080,14 @@ MUTANTS = [
     (
         "a secret under an id in capitals stays secret",
         "program/fleet.py",
-        "return line.lower() if isinstance(line, str) else line",
-        "return line",
+        "for line, number in lower_ids(forwardings).items()}",
+        "for line, number in forwardings.items()}",
         f"{ENGINE}test_fleet.py::test_values_that_are_unknown_or_secret",
     ),
     (
         "one id in capitals and in lower case is refused",
-        "program/fleet.py",
-        "    if len(prepared) < len(forwardings):",
+        "core/records.py",
+        "    if len(lowered) < len(forwardings):",
         "    if False:",
         "tests/unit/program/test_fleet.py::test_one_id_in_capitals_and_in_lower_case",
     ),
@@ -1907,8 +1907,8 @@ MUTANTS = [
     (
         "a provider of the program's own inherits no key",
         "native/servicer.py",
-        "    if urn and not _OWN.fullmatch(urn):",
-        "    if False:",
+        "    is_own = not urn or _OWN.fullmatch(urn)",
+        "    is_own = True",
         f"{ENGINE}test_native.py::test_a_provider_of_the_programs_own_inherits_nothing",
     ),
     (
@@ -1921,7 +1921,7 @@ MUTANTS = [
     (
         "a state of the dynamic form is taken over without a request",
         "native/servicer.py",
-        "        if OLD_FORM in olds and not lifecycle.diff(recorded, declared).changes:",
+        "        if DYNAMIC in olds and not lifecycle.diff(recorded, declared).changes:",
         "        if False:",
         f"{ENGINE}test_native.py::test_there_and_back_without_a_request[by number]",
     ),
@@ -1934,15 +1934,15 @@ MUTANTS = [
     ),
     (
         "an imported line is declared as it was asked for",
-        "native/resources.py",
-        "self.identities[line.id != _lower(id_)]",
-        "self.identities[0]",
+        "core/lifecycle.py",
+        'declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"',
+        'declared_by = "phone_number_id"',
         f"{ENGINE}test_native.py::test_import_of_a_line[number]",
     ),
     (
         "a state of the native package is taken over",
         "dynamic.py",
-        "if not diff.changes and OURS not in _olds:",
+        "if not diff.changes and DYNAMIC not in _olds:",
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
     ),

@@ -6,6 +6,7 @@ stop the others; the error names it, and the next `pulumi up --refresh` writes e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ from linq_provider.core.records import (
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
+WHOLE_ACCOUNT = "*"
 SHOWN_LINES = 10  # how many lines one message names
 
 
@@ -84,6 +86,18 @@ class FleetLifecycle:
             except LinqError as error:
                 problems = [str(error)]
         return problems
+
+    def refuse(self, olds: Fleet, news: Fleet) -> None:
+        """Refuse a declaration for everything that `check` finds against it.
+
+        Raises:
+            FleetError: names each line that cannot be as declared.
+        """
+        _, problems = self.check(olds, news)
+        if problems:
+            reasons = [problem.partition(": ") for problem in problems]
+            errors: dict[str, LinqError] = {line: RefusedError(why or line) for line, _, why in reasons}
+            raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
@@ -139,6 +153,24 @@ class FleetLifecycle:
         applied = {line: olds.applied(line) for line, number in numbers.items() if olds.applied(line) != number}
         replaced = {line: number for line, number in (olds.replaced_numbers or {}).items() if line in numbers}
         return replace(olds, forwardings=numbers, applied_numbers=applied or None, replaced_numbers=replaced or None)
+
+    def find(self, id_: str) -> Fleet:
+        """Every line of the account, by its number, or by its id where two lines have the same number.
+
+        Raises:
+            RefusedError: the id is not `WHOLE_ACCOUNT`.
+            LinqError: the list could not be had.
+        """
+        if id_ != WHOLE_ACCOUNT:
+            raise RefusedError(
+                f"A fleet cannot be read by the id {id_}.",
+                next_step=f"Import it with the id '{WHOLE_ACCOUNT}': every line that the key sees.",
+            )
+        lines = self._account.lines()
+        rows = Counter(line.phone_number for line in lines)
+        return Fleet(
+            {line.phone_number if rows[line.phone_number] == 1 else line.id: line.forwarding_number for line in lines}
+        )
 
     def delete(self, olds: Fleet) -> None:
         """Clear every line that the program does not declare elsewhere, or restore or leave it as `removed` says.
@@ -342,6 +374,13 @@ class FleetLifecycle:
             replaced_numbers={**(olds.replaced_numbers or {}), **remembered},
             next_step=_conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
         )
+
+    @staticmethod
+    def recorded_in_part(olds: Fleet, error: FleetError) -> Fleet:
+        """What a state can record of a fleet that failed in part, with its lines as the error leaves them."""
+        applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
+        replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
+        return Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(

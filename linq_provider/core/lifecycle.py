@@ -12,12 +12,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from linq_provider.core.account import Account, NoLinesError
+from linq_provider.core.account import LOOK_UP, Account, NoLinesError
 from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import UNRESTRICTED
 from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
-from linq_provider.core.records import KEEP, RESTORE, Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
+from linq_provider.core.records import (
+    KEEP,
+    RESTORE,
+    Diff,
+    Inputs,
+    MaybeText,
+    Outputs,
+    Unknown,
+    lower_id,
+    outputs,
+    validate,
+)
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
@@ -57,8 +68,7 @@ class ForwardingLifecycle:
         Unchanged inputs cost no request. At preview this is what refuses a wrong key, an unknown line, and a line that
         somebody else points elsewhere.
         """
-        if isinstance(news.phone_number_id, str):
-            news = replace(news, phone_number_id=news.phone_number_id.lower())
+        news = replace(news, phone_number_id=lower_id(news.phone_number_id))
         problems = self.problems(olds, news)
         if not problems:
             try:
@@ -184,6 +194,19 @@ class ForwardingLifecycle:
             LinqError: the list could not be had.
         """
         return self._account.confirmed(phone_number_id, _is_there)
+
+    def find(self, identity: str) -> Outputs:
+        """A line that no state knows, by its id or its number, as its owner would have recorded it.
+
+        Raises:
+            RefusedError: the key does not see it.
+            LinqError: the list could not be had.
+        """
+        line = self.get(lower_id(identity))
+        if line is None:
+            raise RefusedError(f"This key sees no line {identity}.", next_step=LOOK_UP)
+        declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"
+        return Outputs(line.id, line.phone_number, line.forwarding_number, declared_by)
 
     def delete(self, olds: Outputs) -> None:
         """Clear the forwarding, or leave or restore it as `removed` says.

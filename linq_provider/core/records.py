@@ -5,9 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
+
+T = TypeVar("T")
 
 
 class Unknown(enum.Enum):
@@ -150,6 +154,26 @@ class Fleet:
         """What a line forwarded to before this stack had it, under any of its names; None where it is not known."""
         known = self.replaced_numbers or {}
         return next((known[name] for name in names if name in known), None)
+
+
+def lower_id(line: Any) -> Any:
+    """The name of a line; a phone_number_id is the same in capitals and in lower case, as the API writes it."""
+    return line.lower() if isinstance(line, str) and is_uuid(line) else line
+
+
+def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
+    """The map with each phone_number_id in lower case.
+
+    Raises:
+        RefusedError: it names one twice.
+    """
+    lowered = {lower_id(line): number for line, number in forwardings.items()}
+    if len(lowered) < len(forwardings):
+        raise RefusedError(
+            "forwardings names a phone_number_id twice, in capitals and in lower case.",
+            next_step="Keep one of them: which one's number would win is not defined.",
+        )
+    return lowered
 
 
 @dataclass(frozen=True)

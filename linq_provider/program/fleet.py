@@ -15,8 +15,9 @@ from pulumi.output import Unknown
 from linq_provider.config import allowed_forwardings
 from linq_provider.core import roster
 from linq_provider.core.destinations import Destinations
+from linq_provider.core.records import lower_id, lower_ids
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
-from linq_provider.errors import ConfigurationError
+from linq_provider.errors import ConfigurationError, RefusedError
 from linq_provider.program.run import (
     UUID,
     ProgramError,
@@ -189,13 +190,10 @@ def _prepared(forwardings: Any) -> Any:
                 f"forwardings has the key {line!r}, which is no text.",
                 next_step='Put it in quotes, with + and the country code: "+12025551234".',
             )
-    prepared = {_lower(line): _false_for_none(number) for line, number in forwardings.items()}
-    if len(prepared) < len(forwardings):
-        raise ProgramError(
-            "forwardings names a phone_number_id twice, in capitals and in lower case.",
-            next_step="Keep one of them: which one's number would win is not defined.",
-        )
-    return prepared
+    try:
+        return {line: _false_for_none(number) for line, number in lower_ids(forwardings).items()}
+    except RefusedError as error:
+        raise ProgramError.of(error) from None
 
 
 def _with_lower_case_ids(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions | None:
@@ -223,7 +221,7 @@ def _lower(line: Any) -> Any:
         return _later(line, _lower)
     if isinstance(line, pulumi.Output):
         return line.apply(_lower)
-    return line.lower() if isinstance(line, str) else line
+    return lower_id(line)
 
 
 def _false_for_none(number: Any) -> Any:
