@@ -167,8 +167,8 @@ def texts(node: ast.AST, file: str) -> Iterator[str]:
         return
     if isinstance(node, ast.keyword) and node.arg in ("next_step", "help"):
         return
-    name = node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else None
-    if (file, name or getattr(node, "name", None)) in OUTPUT:
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if (file, getattr(target or node, "id" if target else "name", None)) in OUTPUT:
         return
     for field, value in ast.iter_fields(node):
         if field not in ("decorator_list", "annotation", "returns"):
