@@ -12,7 +12,7 @@ import click
 
 from linq_provider._version import __version__
 from linq_provider.cli.exported import ExportedAccount, exported, roster_text
-from linq_provider.cli.lines import list_lines, load_settings
+from linq_provider.cli.lines import list_lines, load_settings, require_key
 from linq_provider.cli.output import say
 from linq_provider.cli.programs import working_folder
 from linq_provider.core.destinations import Destinations
@@ -27,7 +27,7 @@ FILES: dict[str, tuple[str, str]] = {
     ROSTER: ("", "each line, and the number that it forwards to"),
     "Pulumi.yaml": ("Pulumi.yaml.txt", "the name of the project, and how Pulumi runs it"),
     "requirements.txt": ("requirements.txt", "the Python packages that the program needs"),
-    ".gitignore": ("gitignore.txt", "what does not belong into the repository"),
+    ".gitignore": ("gitignore.txt", "what is not to be committed"),
     "README.md": ("README.md", "how to go on"),
 }
 
@@ -56,6 +56,7 @@ def init(*, folder: Path, from_account: bool) -> None:
 
 def _account() -> ExportedAccount:
     settings = load_settings(None)
+    require_key(settings, next_step="Set LINQ_API_V3_API_KEY to the key of the Linq account.")
     lines = list_lines(settings, required=True)
     account = exported(lines, destinations=Destinations(settings.allowed_forwardings))
     if not account.lines:

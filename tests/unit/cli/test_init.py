@@ -97,6 +97,14 @@ def test_an_account_that_cannot_be_read(run: Run, emulator: Emulator, monkeypatc
     assert (code, "canary" in said, Path("new").exists()) == (1, False, False)
 
 
+def test_a_missing_key_says_the_next_step(run: Run, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No stack is there to have a key, so only the variable is named."""
+    monkeypatch.delenv("LINQ_API_V3_API_KEY")
+    said = run("init", "new", "--from-account")[2]
+    assert said == "No Linq API key is configured. Set LINQ_API_V3_API_KEY to the key of the Linq account.\n"
+    assert emulator.requests == []
+
+
 @pytest.mark.parametrize("existing", [*FILES, "lines.yaml"])
 def test_no_file_is_changed(run: Run, emulator: Emulator, existing: str) -> None:
     """Where one of the files exists, even as a link to nothing, nothing is written and nothing is asked."""
