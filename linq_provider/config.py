@@ -164,9 +164,21 @@ class _Source:
             ("linq:apiKey", self.config.get("linq:apiKey")),
             ("LINQ_API_V3_API_KEY", self._variable("LINQ_API_V3_API_KEY")),
         ):
+            if value == "":
+                raise ConfigurationError(f"{name} is empty.", next_step=self._how_to_set(name))
             if value is not None:
                 return _parsed(_api_key, value, name), name
         return None, "linq:apiKey"
+
+    def _how_to_set(self, key: str) -> str:
+        if self.config.get(EXPLICIT):
+            return "Give it the key of the account, from a secret setting."
+        return {
+            "linq:apiKey": "Run `pulumi config set --secret linq:apiKey` and enter the key.",
+            "LINQ_API_V3_API_KEY": "Set it to the key of the Linq account, or run `pulumi config set --secret"
+            " linq:apiKey`.",
+            "LINQ_API_KEY_OVERRIDE": "Unset it, or set it to the key that is to be used in place of every other.",
+        }[key]
 
     def base_url(self) -> tuple[str, str]:
         key, variable = "linq:baseUrl", "LINQ_API_V3_BASE_URL"
@@ -223,8 +235,6 @@ def _text(value: Any) -> str:
 
 
 def _api_key(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
     if len(text) > MAX_KEY_LENGTH:
         raise ValueError(f"is longer than {MAX_KEY_LENGTH} characters; that is no API key")
     if not all("!" <= character <= "~" for character in text):

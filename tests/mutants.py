@@ -9,6 +9,7 @@ ENGINE = "tests/engine/"
 ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
 CHAINS = "tests/unit/api/test_exception_chains.py"
+CLI = "tests/unit/cli/"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
 CLIENT_DEADLINE = "tests/unit/api/test_client_deadline.py::"
@@ -282,8 +283,8 @@ MUTANTS = [
     (
         "row 14: a 401 says where the key came from",
         "api/answers.py",
-        'f"The key came from {settings.api_key_source}. Set a valid one',
-        'f"Set a valid key',
+        'f"The key came from {settings.api_key_source}. {',
+        'f"{',
         f"{CLIENT}test_row_14_a_wrong_key_is_told_with_its_source_after_one_request",
     ),
     (
@@ -1958,5 +1959,83 @@ MUTANTS = [
         "if not diff.changes and DYNAMIC not in _olds:",
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
+    ),
+    (
+        "init changes no file",
+        "cli/init.py",
+        "    if existing:\n",
+        "    if False:\n",
+        f"{CLI}test_init.py::test_no_file_is_changed",
+    ),
+    (
+        "init writes every file or none",
+        "cli/init.py",
+        "                path.unlink()\n",
+        "                pass\n",
+        f"{CLI}test_init.py::test_every_file_or_none",
+    ),
+    (
+        "wrong usage ends with one mark",
+        "cli/commands.py",
+        "said if said.endswith(('.', '?')) else",
+        "said if said.endswith('.') else",
+        f"{CLI}test_commands.py::test_wrong_usage_ends_with_one_mark",
+    ),
+    (
+        "doctor says how to activate the environment",
+        "cli/machine.py",
+        "    if activate.is_file():\n",
+        "    if False:\n",
+        f"{CLI}test_doctor.py::test_a_forgotten_virtual_environment",
+    ),
+    (
+        "an empty key says the next step",
+        "config.py",
+        "next_step=self._how_to_set(name)",
+        'next_step=""',
+        f"{CONFIG}test_an_empty_key_says_the_next_step",
+    ),
+    (
+        "a 401 of the environment says nothing about stacks",
+        "api/answers.py",
+        '}.get(source, "Give a valid one.")',
+        '}["linq:apiKey"]',
+        "tests/unit/api/test_answers.py::test_a_401_of_another_key_says_nothing_about_stacks",
+    ),
+    (
+        "a failed write names the number and the id",
+        "core/account.py",
+        'f"{line.id} ({line.phone_number})", 1)',
+        "line.id, 1)",
+        f"{ACCOUNT}test_a_failed_write_names_the_number_and_the_id",
+    ),
+    # The command line.
+    (
+        "doctor says what it is waiting for",
+        "cli/output.py",
+        'with working(f"Checking: {name}"):',
+        "with nullcontext():",
+        f"{CLI}test_process.py::test_everything_that_may_be_slow_is_named",
+    ),
+    (
+        "export says what it wrote",
+        "cli/export.py",
+        "        say(f\"{'Program' if",
+        "        str(f\"{'Program' if",
+        f"{CLI}test_export.py::test_the_name_of_the_file_decides",
+    ),
+    (
+        "--forwarded leaves out lines that are not forwarded",
+        "cli/numbers.py",
+        "(line.forwarding_number or not forwarded)",
+        "True",
+        f"{CLI}test_numbers.py::test_some_of_them",
+    ),
+    (
+        "--search finds a number however it is written",
+        "cli/numbers.py",
+        r're.sub(r"[\s().-]", "", text).lower()',
+        "text",
+        f"{CLI}test_numbers.py::test_some_of_them",
     ),
 ]

@@ -246,6 +246,7 @@ class Account:
         try:
             written = self._client.set_forwarding_number(line.id, forwarding_number)
         except LinqError as error:
+            error.message = error.message.replace(line.id, f"{line.id} ({line.phone_number})", 1)
             if error.may_be_applied:  # the list from before it may be wrong about the line
                 self._doubted_at = self._clock()
             raise

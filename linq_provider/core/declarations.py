@@ -243,7 +243,7 @@ class Declarations:
         others = self._known([name for name in names if name != declared_as])
         if taken or any(line.declared and line.owned for line in others):
             self._add("unclaim", names, token)
-            raise second_owner(names[0])
+            raise second_owner(*names)
         try:
             yield
         except BaseException:
@@ -317,8 +317,9 @@ class Declarations:
         self._allowed_clears = max(self._allowed_clears or 0, allow_clearing)
 
 
-def second_owner(line: str) -> RefusedError:
-    """The error for a line that two resources of a program declare."""
+def second_owner(name: str, *others: str) -> RefusedError:
+    """The error for a line that two resources of a program declare; its id comes first, where it is known."""
+    line = f"{name} ({', '.join(others)})" if others else name
     return RefusedError(
         f"Line {line} is declared by another resource of this program too.",
         next_step="Remove one of the two; which one's number would win is not defined.",

@@ -73,8 +73,8 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
     names = account.names_of(line) if line else ()
     if line and len(names) > 1 and all(declarations.declares(name) for name in names):
         raise RefusedError(
-            f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
-            " phone_number_id.",
+            f"Line {line.id} ({line.phone_number}) is declared by another resource of this program too: once by"
+            " phone_number, once by phone_number_id.",
             next_step="Remove one of the two; which one's number would win is not defined.",
         )
 

@@ -182,8 +182,8 @@ class ForwardingLifecycle:
         if line is not None:
             return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
-            f"Line {olds.phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
-            " exists under another key, it keeps its forwarding."
+            f"Line {olds.phone_number_id} ({olds.phone_number}) is no longer among the lines of this key and leaves the"
+            " state; if it still exists under another key, it keeps its forwarding."
         )
         return None
 
@@ -310,7 +310,9 @@ class ForwardingLifecycle:
                 line = self._account.set_forwarding_number(line, number)
                 if is_foreign:
                     why = "overwrite=True" if news.overwrite else "LINQ_ON_CONFLICT=overwrite"
-                    self._notify(f"Line {line.id} was forwarded to {before}, which was replaced ({why}).")
+                    self._notify(
+                        f"Line {line.id} ({line.phone_number}) was forwarded to {before}, which was replaced ({why})."
+                    )
             if replaced is None:
                 replaced = self._declarations.inherit(line.id, line.phone_number)
             if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):
@@ -331,8 +333,8 @@ class ForwardingLifecycle:
             other = self._account.known(olds.phone_number)
             left = f" {other.phone_number} is now line {other.id}, which was left alone." if other else ""
             self._notify(
-                f"Line {line.id} is not there any more, so there was nothing to clear; if it still exists under"
-                f" another key, it keeps its forwarding.{left}"
+                f"Line {line.id} ({line.phone_number}) is not there any more, so there was nothing to clear; if it"
+                f" still exists under another key, it keeps its forwarding.{left}"
             )
 
     def _say_what_was_restored(self, olds: Outputs) -> None:

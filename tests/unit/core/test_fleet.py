@@ -261,7 +261,7 @@ def test_an_operator_may_let_every_line_be_overwritten(world: World, on_conflict
     fleet.create(everyone([line]))
     assert world.writes() == {line: OFFICE}
     assert world.said[1:] == [
-        f"Line {world.id(line)} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+        f"Line {world.id(line)} ({line}) was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
     ]
 
 

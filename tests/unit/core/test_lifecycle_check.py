@@ -375,7 +375,7 @@ def test_a_line_under_two_names_is_refused(lifecycle: ForwardingLifecycle) -> No
     assert problems(lifecycle, declared(DESK, line=SALES, overwrite=True)) == []
     unchanged = declared(OFFICE, line=SALES_NUMBER)
     assert problems(lifecycle, unchanged, unchanged) == [
-        f"Line {SALES} is declared by another resource of this program too: once by phone_number, once by"
+        f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program too: once by phone_number, once by"
         " phone_number_id. Remove one of the two; which one's number would win is not defined."
     ]
 

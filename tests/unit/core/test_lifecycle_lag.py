@@ -244,7 +244,7 @@ def test_a_delete_leaves_the_line_that_has_the_number_now(world: World, by: str)
     world.process().delete(recorded(OFFICE, by=by))
     assert world.emulator.forwarding(new) == OFFICE
     assert world.said == [
-        f"Line {SALES} is not there any more, so there was nothing to clear; if it still exists under another key, it"
+        f"Line {SALES} ({SALES_NUMBER}) is not there any more, so there was nothing to clear; if it still exists under another key, it"
         f" keeps its forwarding. {SALES_NUMBER} is now line {new}, which was left alone."
     ]
 
