@@ -225,8 +225,8 @@ class ForwardingLifecycle:
         if in_doubt and olds.removed != KEEP and self._declarations.owner(*names) is None:
             raise RefusedError(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: a resource failed in this"
-                " run, so it is not known whether the program still declares this line elsewhere. The old resource stays"
-                " in the state.",
+                " run, so it is not known whether the program still declares this line elsewhere."
+                " The old resource stays in the state.",
                 next_step="Fix the resource that failed, then run `pulumi up` again.",
             )
         with self._failing(), self._declarations.try_clear(*names, left_with=olds.left_with) as owner:
