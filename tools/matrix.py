@@ -26,13 +26,14 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 OLDEST = (
     "phonenumberslite==9.0.0",
     "pulumi==3.216.0",
+    "pyyaml==6.0.1",
     "requests==2.32.2",
     "urllib3==2.8.0",
     "tenacity==9.0.0",
     "click==8.1.0",
     "rich==13.0.0",
 )
-NEWEST = ("phonenumberslite", "pulumi", "requests", "urllib3", "tenacity", "click", "rich")
+NEWEST = ("phonenumberslite", "pulumi", "requests", "urllib3", "tenacity", "click", "rich", "pyyaml")
 TESTS = ("hypothesis", "linq-python", "packaging", "pytest", "pytest-xdist", "tomli", "trustme")
 # These look at the checkout, not at the package.
 OF_THE_CHECKOUT = ("tests/unit/docs", "tests/unit/tools", "tests/unit/test_typing.py")
