@@ -205,7 +205,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):  # a number of thousands of digits; nesting of thousands of levels
         raise _Malformed("no valid JSON") from None
     if not isinstance(value, dict):
-        raise _Malformed("JSON, but no object")
+        raise _Malformed("JSON, but not an object")
     return value
 
 
@@ -216,7 +216,7 @@ def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _no_constant(name: str) -> float:
-    raise _Malformed(f"{name}, which is no JSON")
+    raise _Malformed(f"{name}, which is not JSON")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -274,8 +274,8 @@ def _next_step(method: str, status_code: int, settings: Settings, *, traced: boo
     if 300 <= status_code < 400:
         return "Set linq:baseUrl to the final address."
     if method == "GET" and status_code in (400, 404, 422):
-        return "Check linq:baseUrl: Linq's API would not answer so."
-    refused = "Linq does not take this: mend the forwarding_number that is declared for the line."
+        return "Check linq:baseUrl: Linq's API does not send such an answer."
+    refused = "Linq does not accept this: correct the forwarding_number that is declared for the line."
     again = "Run the command again; with the trace_id Linq's support can find the request."
     return {
         400: refused,

@@ -322,5 +322,5 @@ def second_owner(name: str, *others: str) -> RefusedError:
     line = f"{name} ({', '.join(others)})" if others else name
     return RefusedError(
         f"Line {line} is declared by another resource of this program too.",
-        next_step="Remove one of the two; which one's number would win is not defined.",
+        next_step="Remove one of the two: otherwise either number could be used.",
     )

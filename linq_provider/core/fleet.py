@@ -355,7 +355,7 @@ class FleetLifecycle:
             if now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
                 taken.append(f"{line} (now {now.forwarding_number})")
         if taken:
-            self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
+            self._notify(f"overwrite replaces the forwarding of these lines: {_listed(taken)}.")
 
     def _incomplete(
         self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError], remembered: Mapping[str, str]

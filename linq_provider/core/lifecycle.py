@@ -34,7 +34,9 @@ from linq_provider.phone_number import PhoneNumber
 
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds where a rename, a move or `--replace` ends the memory of a line.
-NOT_REMEMBERED = "What it forwarded to before the old resource had it is no longer recorded; aliases would keep that."
+NOT_REMEMBERED = (
+    "What it forwarded to before the old resource managed it is no longer recorded. Aliases would have kept that."
+)
 
 
 class ForwardingLifecycle:
@@ -342,11 +344,13 @@ class ForwardingLifecycle:
             return
         name = f"Line {olds.phone_number_id} ({olds.phone_number})"
         if olds.replaced_number is None:
-            self._notify(f"{name} was cleared: what it forwarded to before this resource had it is not recorded.")
+            self._notify(f"{name} was cleared: what it forwarded to before this resource managed it is not recorded.")
         elif objection := self._destinations.objection(olds.replaced_number):
-            self._notify(f"{name} forwards again as before this resource had it, although that number {objection}.")
+            self._notify(
+                f"{name} forwards again as it did before this resource managed it, although that number {objection}."
+            )
         elif olds.replaced_number:
-            self._notify(f"{name} forwards again as before this resource had it.")
+            self._notify(f"{name} forwards again as it did before this resource managed it.")
 
     def _line_to_give_up(self, olds: Outputs) -> PhoneNumber | None:
         """The line as it is now, or as the state has it where it is not there; None where it is to be left alone.
@@ -435,5 +439,5 @@ def _ours(line: PhoneNumber, declared: str, recorded: str) -> bool:
 def _text(value: MaybeText) -> str:
     """A value that validation has shown to be known text."""
     if not isinstance(value, str):
-        raise LinqError("An input that must be known by now is not.", next_step="Please report this.")
+        raise LinqError("An input that must be known by now is still unknown.", next_step="Please report this.")
     return value

@@ -176,7 +176,7 @@ def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
     if len(lowered) < len(forwardings):
         raise RefusedError(
             "forwardings names a phone_number_id twice, in capitals and in lower case.",
-            next_step="Keep one of them: which one's number would win is not defined.",
+            next_step="Keep only one of them: otherwise either number could be used.",
         )
     return lowered
 
@@ -237,7 +237,7 @@ def validate_fleet(news: Fleet) -> list[str]:
     """What is wrong with the declaration as a whole; the lines are validated one by one."""
     problems = []
     if not isinstance(news.forwardings, Mapping | Unknown):
-        problems.append("forwardings is missing, or is no map of lines to numbers")
+        problems.append("forwardings is missing, or is not a map of lines to numbers")
     if not isinstance(news.overwrite, bool | tuple | Unknown | None):
         problems.append("overwrite is neither True, False nor a list of lines")
     problems += _removed_problems(news.removed)

@@ -64,7 +64,7 @@ def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) ->
             if problems and run is None:
                 raise roster.RosterError(path, problems)
             if problems:
-                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nWhat is new or changed of it is refused.")
+                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nNew or changed numbers among them are refused.")
     except ConfigurationError as error:
         raise ProgramRosterError(str(error)) from None
     return roster.forwardings(rows)
@@ -108,7 +108,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
         refuse_plaintext_key()
         if opts is not None and opts.id is not None:
             raise ProgramError(
-                f"'{resource_name}' has no id to be read by: a fleet is no object at Linq.",
+                f"'{resource_name}' cannot be read by an id: a fleet is not an object at Linq.",
                 next_step="Look lines up with linq.get_phone_numbers(), or declare them: adoption is automatic.",
             )
 
@@ -187,7 +187,7 @@ def _prepared(forwardings: Any) -> Any:
             )
         if not isinstance(line, str):
             raise ProgramError(
-                f"forwardings has the key {line!r}, which is no text.",
+                f"forwardings has the key {line!r}, which is not text.",
                 next_step='Put it in quotes, with + and the country code: "+12025551234".',
             )
     try:

@@ -149,11 +149,11 @@ def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b'{"a": NaN}', "NaN, which is no JSON"),
-        (b'{"a": Infinity}', "Infinity, which is no JSON"),
-        (b'{"a": -Infinity}', "-Infinity, which is no JSON"),
+        (b'{"a": NaN}', "NaN, which is not JSON"),
+        (b'{"a": Infinity}', "Infinity, which is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity, which is not JSON"),
         (b'{"a": 1, "a": 2}', "JSON with a key twice"),
-        (b"[]", "JSON, but no object"),
+        (b"[]", "JSON, but not an object"),
     ],
 )
 def test_row_07_an_answer_that_cannot_be_trusted_says_why(body: bytes, why: str) -> None:
@@ -246,12 +246,12 @@ def test_every_error_ends_with_a_next_step(status: int) -> None:
 @pytest.mark.parametrize(
     ("method", "status", "next_step"),
     [
-        ("PUT", 400, "Linq does not take this: mend the forwarding_number that is declared for the line."),
-        ("PUT", 422, "Linq does not take this: mend the forwarding_number that is declared for the line."),
-        ("GET", 400, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 400, "Linq does not accept this: correct the forwarding_number that is declared for the line."),
+        ("PUT", 422, "Linq does not accept this: correct the forwarding_number that is declared for the line."),
+        ("GET", 400, "Check linq:baseUrl: Linq's API does not send such an answer."),
         ("PUT", 403, "Ask the owner of the Linq account for a key that may write this line."),
         ("PUT", 404, "See which lines this key sees with `linq-provider numbers`."),
-        ("GET", 404, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("GET", 404, "Check linq:baseUrl: Linq's API does not send such an answer."),
         ("PUT", 429, "Run the command again later."),
         ("GET", 300, "Set linq:baseUrl to the final address."),
         ("GET", 502, " Run the command again."),

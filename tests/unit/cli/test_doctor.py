@@ -109,7 +109,7 @@ def test_where_calls_may_go(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> 
     code, checks = doctor()
     assert code == 1
     assert checks["destinations"]["mark"] == "fails"
-    assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is no country."
+    assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is not a country."
 
 
 @pytest.mark.usefixtures("machine")

@@ -140,8 +140,8 @@ def test_every_problem_is_told_at_once_and_names_its_line(fleet: FleetLifecycle,
 @pytest.mark.parametrize(
     ("news", "message"),
     [
-        (Fleet(None), "forwardings is missing, or is no map of lines to numbers"),
-        (Fleet([OFFICE]), "forwardings is missing, or is no map of lines to numbers"),  # type: ignore[arg-type]
+        (Fleet(None), "forwardings is missing, or is not a map of lines to numbers"),
+        (Fleet([OFFICE]), "forwardings is missing, or is not a map of lines to numbers"),  # type: ignore[arg-type]
         (Fleet({}, overwrite="all"), "overwrite is neither True, False nor a list of lines"),  # type: ignore[arg-type]
         (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep" nor "restore"'),
         (Fleet({}, allow_clearing="7"), "allow_clearing is not a number of lines"),  # type: ignore[arg-type]
@@ -233,7 +233,7 @@ def test_preview_tells_what_overwrite_takes_over(fleet: FleetLifecycle, world: W
     world.set(a, ELSEWHERE)
     world.set(b, OFFICE)
     assert problems(fleet, Fleet({a: OFFICE, b: OFFICE, c: OFFICE}, overwrite=True)) == []
-    assert world.said == [f"Because of overwrite, these are replaced: {a} (now {ELSEWHERE})."]
+    assert world.said == [f"overwrite replaces the forwarding of these lines: {a} (now {ELSEWHERE})."]
 
 
 def test_overwrite_is_meant_for_the_lines_that_it_names(fleet: FleetLifecycle, world: World) -> None:
@@ -243,7 +243,7 @@ def test_overwrite_is_meant_for_the_lines_that_it_names(fleet: FleetLifecycle, w
     world.set(b, ELSEWHERE)
     (found,) = problems(fleet, Fleet({b: OFFICE, a: OFFICE}, overwrite=(a,)))
     assert found.startswith(f"{b}: ")
-    assert world.said == [f"Because of overwrite, these are replaced: {a} (now {ELSEWHERE})."]
+    assert world.said == [f"overwrite replaces the forwarding of these lines: {a} (now {ELSEWHERE})."]
 
 
 @pytest.mark.parametrize("on_conflict", ["overwrite", "keep"])
@@ -257,7 +257,7 @@ def test_an_operator_may_let_every_line_be_overwritten(world: World, on_conflict
         assert world.said == []
         return
     assert problems(fleet, everyone([line])) == []
-    assert world.said == [f"Because of overwrite, these are replaced: {line} (now {ELSEWHERE})."]
+    assert world.said == [f"overwrite replaces the forwarding of these lines: {line} (now {ELSEWHERE})."]
     fleet.create(everyone([line]))
     assert world.writes() == {line: OFFICE}
     assert world.said[1:] == [
@@ -454,8 +454,8 @@ def test_many_clears_need_leave(
     if refused:
         allowed = int(allow or max(5, size // 10))
         assert found == [
-            f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without allow_clearing. If you"
-            f" mean it, set allow_clearing={cleared}; if not, check where the map comes from. A line that another resource"
+            f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without allow_clearing. If this"
+            f" is intended, set allow_clearing={cleared}; if not, check where the map comes from. A line that another resource"
             " declares does not count, once that resource is known: let this one depend on it."
         ]
         with pytest.raises(RefusedError, match=f"set allow_clearing={cleared}"):
@@ -841,7 +841,7 @@ def test_a_hand_edit_of_another_line_is_told_at_preview(world: World) -> None:
     world.said.clear()
     taking = replace(news, overwrite=True)
     assert problems(world.process().fleet, taking, replace(everyone([a, b]), overwrite=True)) == []
-    assert f"Because of overwrite, these are replaced: {b} (now {ELSEWHERE})." in world.said
+    assert f"overwrite replaces the forwarding of these lines: {b} (now {ELSEWHERE})." in world.said
 
 
 def test_names_that_cannot_be_looked_up_are_no_clears(world: World) -> None:

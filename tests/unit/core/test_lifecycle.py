@@ -175,7 +175,7 @@ def test_create_of_an_unknown_number(lifecycle: ForwardingLifecycle, world: Worl
     """The engine resolves every input before a create; where one is not known all the same, nothing is written."""
     with pytest.raises(LinqError) as refused:
         lifecycle.create(declared(UNKNOWN))
-    assert str(refused.value) == "An input that must be known by now is not. Please report this."
+    assert str(refused.value) == "An input that must be known by now is still unknown. Please report this."
     assert world.writes() == []
 
 

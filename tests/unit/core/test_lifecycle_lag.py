@@ -275,7 +275,7 @@ def test_a_loop_through_a_line_that_nobody_declares(world: World) -> None:
     """Support forwards to sales by hand: sales must not forward to support, at preview or at up."""
     world.emulator.set_forwarding(SUPPORT, SALES_NUMBER)
     loop = (
-        "The line forwards to another line that forwards back. Calls would go round and never ring: declare another"
+        "The line forwards to another line that forwards back. Calls would go in a circle and never ring: declare another"
         " forwarding_number."
     )
     for line in (SALES, SALES_NUMBER):
