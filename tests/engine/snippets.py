@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
-FOLLOWED = {"pipelines.md", "native.md"}  # by a test of their own, from top to bottom
+FOLLOWED = {"installation.md", "native.md", "pipelines.md"}  # by a test of their own, from top to bottom
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 
@@ -54,12 +54,18 @@ def blocks() -> list[Block]:
 
 
 def section(page: str, name: str) -> list[Block]:
-    """The blocks of a page of docs/ below a heading of the second level."""
-    text = (CHECKOUT / "docs" / page).read_text()
-    begin = text.index(f"\n## {name}\n")
-    end = text.find("\n## ", begin + 1)
-    lines = range(text.count("\n", 0, begin), text.count("\n", 0, end if end > 0 else len(text)))
+    """The blocks of a page of docs/ below a heading, those below its own sub-headings included."""
+    text = re.sub(r"^( *)```.*?^\1```$", _blank, (CHECKOUT / "docs" / page).read_text(), flags=re.MULTILINE | re.DOTALL)
+    heading = re.search(rf"^(##+) {re.escape(name)}$", text, re.MULTILINE)
+    assert heading, f"{page} has no heading {name}"
+    after = re.compile(rf"^##{{1,{len(heading[1]) - 1}}} ", re.MULTILINE).search(text, heading.end())
+    lines = range(text.count("\n", 0, heading.start()) + 1, text.count("\n", 0, after.start() if after else len(text)))
     return [block for block in blocks() if block.page == page and block.line in lines]
+
+
+def _blank(found: re.Match[str]) -> str:
+    """As many lines, without a text."""
+    return "\n" * found[0].count("\n")
 
 
 def commands() -> list[Command]:
@@ -78,7 +84,7 @@ def _blocks(page: str, text: str) -> Iterator[Block]:
     for found in fence.finditer(text):
         language = found[2].partition(" title=")[0].strip()
         yield Block(page, text.count("\n", 0, found.start()) + 2, language, found[3])
-    rest = fence.sub(lambda found: "\n" * found[0].count("\n"), text)
+    rest = fence.sub(_blank, text)
     for found in re.finditer(r"(?<=\n\n)((?: {4}\S.*\n)+)(?=\n|\Z)", rest):
         shown = "".join(f"$ {line.strip()}\n" for line in found[1].splitlines())
         yield Block(page, rest.count("\n", 0, found.start()) + 1, "console", shown)

@@ -8,20 +8,19 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from ci_systems import CHECKOUT, GITLAB
 from local_github import LocalGitHub
 from postgres import PASSWORD, Postgres, postgres_server
-from snippets import Block, Command, commands_of, section
+from reader import Reader, program, put_python, reach_the_index
+from snippets import Command, section
 
 from linq_provider.emulator import Emulator
 
@@ -29,7 +28,6 @@ pytestmark = pytest.mark.engine
 
 FIRST, SECOND = "+12025559999", "+12025558888"
 UP, PREVIEW, PASSPHRASE, KEY = "up-password", "preview-password", "a passphrase", "linq-key-93ce10"
-INDEX = ("PIP_", "UV_", "SSL_CERT", "REQUESTS_CA_BUNDLE")  # how this machine reaches its package index
 PROGRAMS = ("pulumi", "pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 ANSWERS = {  # what the commands ask for
     "createuser --host db.example.com --username postgres --pwprompt linq_up": f"{UP}\n{UP}\n",
@@ -41,51 +39,6 @@ ANSWERS = {  # what the commands ask for
     "gh secret set PULUMI_CONFIG_PASSPHRASE": f"{PASSPHRASE}\n",
     "gh secret set LINQ_API_V3_API_KEY --env production": f"{KEY}\n",
 }
-
-
-@dataclass
-class Reader:
-    """Somebody with an empty folder, who types what the page says."""
-
-    home: Path
-    environment: dict[str, str]
-
-    def type(self, command: Command) -> str:
-        """Run one command where the one before has ended, with its variables; what it printed."""
-        script = f"""
-            [ ! -e {self.home}/variables ] || . {self.home}/variables
-            set -ae
-            cd "$(cat {self.home}/folder)"
-            {command.text.replace("db.example.com", "127.0.0.1")}
-            export -p > {self.home}/variables
-            pwd > {self.home}/folder
-        """
-        answer = next((text for begun, text in ANSWERS.items() if command.text.startswith(begun)), "")
-        done = subprocess.run(
-            ["bash", "-c", script],
-            env=self.environment,
-            input=answer,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,  # no terminal that a question could be asked at
-            check=False,
-        )
-        assert done.returncode == 0, f"{command}\n{done.stdout}"
-        return done.stdout
-
-    def follow(self, block: Block) -> None:
-        """Type each command of a block; each has to print what the page shows, with anything for `…`."""
-        for command in commands_of(block):
-            printed = self.type(command)
-            shown = re.escape(command.output.strip()).replace("…", ".*")
-            assert not shown or re.fullmatch(shown, printed.strip()), f"{command}\n{printed}"
-
-
-def program(folder: Path, name: str, text: str) -> None:
-    """Put an executable script there."""
-    (folder / name).write_text(text)
-    (folder / name).chmod(0o755)
 
 
 @pytest.fixture
@@ -130,12 +83,11 @@ def github(tmp_path: Path) -> LocalGitHub:
 @pytest.fixture
 def reader(tmp_path: Path, site: Path, github: LocalGitHub, emulator: Emulator, postgres: Postgres) -> Reader:
     """With the programs that the page asks for, and nothing of this checkout but a link to it."""
-    home, tools, base = tmp_path / "home", tmp_path / "tools", Path(sys.base_prefix, "bin", "python3")
+    home, tools = tmp_path / "home", tmp_path / "tools"
     home.mkdir()
     tools.mkdir()
     (home / "linq-provider").symlink_to(CHECKOUT)
-    (home / "folder").write_text(str(home))
-    program(tools, "python3", f'#!/bin/sh\nexec {base} "$@"\n')
+    put_python(tools)
     program(
         tools,
         "curl",
@@ -155,30 +107,22 @@ unset VIRTUAL_ENV
 exec {sys.executable} -P {CHECKOUT}/tests/engine/local_github.py "$@"
 """,
     )
-    index = {
-        name: value for name, value in os.environ.items() if name.upper().startswith(INDEX) or "PROXY" in name.upper()
+    runner = reach_the_index() | {
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "LINQ_API_V3_BASE_URL": emulator.url,
+        "PATH": f"{tools}{os.pathsep}{postgres.programs}{os.pathsep}/usr/bin{os.pathsep}/bin",
+        "PGPORT": str(postgres.port),
+        "PGSSLMODE": "disable",
+        "PULUMI_SKIP_UPDATE_CHECK": "1",
     }
-    caches = {"PIP_CACHE_DIR": str(Path.home() / ".cache" / "pip"), "UV_CACHE_DIR": str(Path.home() / ".cache" / "uv")}
-    runner = (
-        caches
-        | index
-        | {
-            "HOME": str(home),
-            "LANG": "C.UTF-8",
-            "LINQ_API_V3_BASE_URL": emulator.url,
-            "PATH": f"{tools}{os.pathsep}{postgres.programs}{os.pathsep}/usr/bin{os.pathsep}/bin",
-            "PGPORT": str(postgres.port),
-            "PGSSLMODE": "disable",
-            "PULUMI_SKIP_UPDATE_CHECK": "1",
-        }
-    )
     (github.folder / "runner.json").write_text(json.dumps(runner))
     cli = Path(shutil.which("pulumi") or "pulumi").parent
     own = {"PATH": f"{runner['PATH']}{os.pathsep}{cli}", "PGPASSWORD": PASSWORD, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     identity = {
         f"GIT_{who}_{what}": "reader@example.com" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")
     }
-    return Reader(home, runner | own | identity)
+    return Reader(home, runner | own | identity, ANSWERS, {"db.example.com": "127.0.0.1"})
 
 
 def test_the_page_from_an_empty_folder(reader: Reader, github: LocalGitHub, emulator: Emulator) -> None:

@@ -1,0 +1,91 @@
+"""Somebody who follows a page of the documentation from top to bottom, in folders of their own."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from snippets import Block, Command, commands_of
+
+INDEX = ("PIP_", "UV_", "SSL_CERT", "REQUESTS_CA_BUNDLE")  # how this machine reaches its package index
+
+
+def program(folder: Path, name: str, text: str) -> None:
+    """Put an executable script there."""
+    (folder / name).write_text(text)
+    (folder / name).chmod(0o755)
+
+
+def put_python(folder: Path) -> None:
+    """A `python3` that is in no virtual environment, whichever runs the tests."""
+    program(folder, "python3", f'#!/bin/sh\nexec {Path(sys.base_prefix, "bin", "python3")} "$@"\n')
+
+
+def reach_the_index() -> dict[str, str]:
+    """The variables with which this machine reaches its package index, and its caches of packages."""
+    index = {
+        name: value for name, value in os.environ.items() if name.upper().startswith(INDEX) or "PROXY" in name.upper()
+    }
+    caches = Path.home() / ".cache"
+    return {"PIP_CACHE_DIR": str(caches / "pip"), "UV_CACHE_DIR": str(caches / "uv")} | index
+
+
+@dataclass
+class Reader:
+    """Somebody with an empty folder, who types what the page says: `answers` where a command asks, names of their own."""
+
+    home: Path
+    environment: dict[str, str]
+    answers: dict[str, str] = field(default_factory=dict)  # by how the command begins
+    own: dict[str, str] = field(default_factory=dict)  # in place of what the page has
+
+    def __post_init__(self) -> None:
+        self.home.mkdir(exist_ok=True)
+        (self.home / "folder").write_text(str(self.home))
+
+    @property
+    def folder(self) -> Path:
+        """Where the last command has ended."""
+        return Path((self.home / "folder").read_text().strip())
+
+    def type(self, command: Command) -> str:
+        """Run one command where the one before has ended, with its variables; what it printed."""
+        script = f"""
+            [ ! -e {self.home}/variables ] || . {self.home}/variables
+            set -ae
+            cd "$(cat {self.home}/folder)"
+            {self._with_own(command.text)}
+            export -p > {self.home}/variables
+            pwd > {self.home}/folder
+        """
+        answer = next((text for begun, text in self.answers.items() if command.text.startswith(begun)), "")
+        done = subprocess.run(
+            ["bash", "-c", script],
+            env=self.environment,
+            input=answer,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,  # no terminal that a question could be asked at
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}"
+        return done.stdout
+
+    def follow(self, block: Block) -> None:
+        """Type each command of a block; each has to print what the page shows, with anything for `…`."""
+        for command in commands_of(block):
+            printed = self.type(command)
+            shown = self._with_own(command.output.strip())
+            # A `…` stands for a part of a line; alone on a line it stands for any lines.
+            pattern = re.sub(r"(?m)^…$", "(?:.*\n)*?.*", re.escape(shown)).replace("…", ".*")
+            assert not shown or re.fullmatch(pattern, printed.strip()), f"{command}\n{printed}"
+
+    def _with_own(self, text: str) -> str:
+        for name, own in self.own.items():
+            text = text.replace(name, own)
+        return text
