@@ -42,6 +42,8 @@ LOST = (
     "at home in",
 )
 
+CheckRegistry().register_many((*checks, Check(types.Existence(LOST), path="lost", message="'{}' made people stumble.")))
+
 
 def prose(file: Path) -> Iterator[tuple[int, str]]:
     """The paragraphs of a file, each with the number of its line."""
@@ -60,8 +62,6 @@ def _without_code(text: str) -> str:
 
 def main() -> int:
     """Print what was found."""
-    registry = CheckRegistry()
-    registry.register_many((*checks, Check(types.Existence(LOST), path="lost", message="'{}' made people stumble.")))
     chosen = {name: on for name, on in DEFAULT["checks"].items() if name.split(".")[0] not in LEFT_OUT}
     config = {"max_errors": 1000, "checks": chosen | {"lost": True}}
     found = 0
@@ -69,7 +69,7 @@ def main() -> int:
         for line, text in prose(file):
             for result in LintFile(str(file), text).lint(config):
                 found += 1
-                place = f"{file.relative_to(CHECKOUT)}:{line + result.pos[0] - 2}"
+                place = f"{file.relative_to(CHECKOUT)}:{line + result.pos[0] - 1}"
                 print(f"{place}: {result.check_result.check_path}: {result.check_result.message}")
     return 1 if found else 0
 

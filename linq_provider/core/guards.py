@@ -109,7 +109,7 @@ def _forwarding_of(account: Account, declarations: Declarations, phone_number: s
 
 
 def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
-    """An emptied roster must not silence everybody.
+    """Refuse an update that clears many lines, as when a roster is emptied by mistake.
 
     Raises:
         RefusedError: more lines would be cleared than `allow_clearing` allows.

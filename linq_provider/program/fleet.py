@@ -80,7 +80,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
         removed: what becomes of a line that is taken out of the map: "clear" it (default), "keep" its forwarding, or
             "restore" what it forwarded to before this resource had it. A delete does the same to all of them.
         allow_clearing: so many lines may be cleared in one update. Without it, more than 5 and more than 10 % are
-            refused, so that an emptied roster does not silence everybody.
+            refused, so that no line is cleared if a roster is emptied by mistake.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
     Outputs: `forwardings`, what each line forwards to; `replaced_numbers` (secret: what lines forwarded to before this

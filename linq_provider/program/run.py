@@ -37,7 +37,7 @@ def refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> No
 
 
 def refuse_plaintext_key() -> None:
-    """Refuse a key that would stand in plaintext in the state."""
+    """Refuse a key that would be stored in plaintext in the state."""
     if pulumi.Config("linq").get("apiKey") and not pulumi.runtime.is_config_secret("linq:apiKey"):
         raise ProgramError(
             "linq:apiKey is set without --secret, so the key would be stored in plaintext in the state.",

@@ -93,7 +93,7 @@ def _folder() -> Path:
     """The private folder of this user's runs, without the files of runs that are over.
 
     Raises:
-        ConfigurationError: somebody else has a hand in it.
+        ConfigurationError: another user owns it or may write to it.
     """
     folder = Path(tempfile.gettempdir()) / f"linq-provider-{os.getuid()}"
     with suppress(FileExistsError):
