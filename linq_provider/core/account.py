@@ -82,14 +82,16 @@ def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
     )
 
 
-def find_line(line: str, lines: Sequence[PhoneNumber], *, asked: str) -> PhoneNumber:
-    """One of the lines, by its number (E.164) or its phone_number_id in any case; `asked` is who was given it.
+def find_line(line: str, list_lines: Callable[[], Sequence[PhoneNumber]], *, asked: str) -> PhoneNumber:
+    """One line of a list, by its number (E.164) or its phone_number_id in any case; `asked` is who was given it.
 
     Raises:
-        RefusedError: the text names no line, or none of these.
+        RefusedError: the text names no line, and nothing was listed; or the list does not have it.
+        LinqError: whatever `list_lines` raises.
     """
     if problem := line_problem(line):
         raise RefusedError(f"The line given to {asked} {problem}.", next_step=LOOK_UP)
+    lines = list_lines()
     for found in lines:
         if line.lower() in (found.id, found.phone_number):
             return found

@@ -126,12 +126,11 @@ class Servicer(ResourceProviderServicer):
     @_verb
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
         """The functions."""
-        args = from_struct(request.args)
-        lines = self._session().account.lines()
+        args, list_lines = from_struct(request.args), self._session().account.lines
         if request.tok == "linq:index:getPhoneNumbers":
-            found: dict[str, Any] = {"phoneNumbers": list(map(_shown, lines))}
+            found: dict[str, Any] = {"phoneNumbers": list(map(_shown, list_lines()))}
         elif request.tok == "linq:index:getPhoneNumber":
-            found = _shown(find_line(str(args.get("line", "")), lines, asked="getPhoneNumber"))
+            found = _shown(find_line(str(args.get("line", "")), list_lines, asked="getPhoneNumber"))
         else:
             raise LinqError(f"There is no function {request.tok}.")
         return pb.InvokeResponse(**{"return": to_struct(found)})

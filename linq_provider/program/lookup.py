@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import weakref
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pulumi
 
 from linq_provider.config import EXPLICIT, Settings
 from linq_provider.core.account import find_line, require_lines
-from linq_provider.core.e164 import line_problem
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
 from linq_provider.program.run import ProgramError, refuse_plaintext_key
@@ -57,9 +57,11 @@ def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | N
         TypeError: an argument is an Output.
     """
     _refuse_outputs(line=line)
-    lines = [] if line_problem(line) else get_phone_numbers(api_key=api_key, base_url=base_url)
+    list_lines = partial(get_phone_numbers, api_key=api_key, base_url=base_url)
     try:
-        return find_line(line, lines, asked="get_phone_number")
+        return find_line(line, list_lines, asked="get_phone_number")
+    except ProgramError:
+        raise
     except LinqError as error:
         raise ProgramError.of(error) from None
 
