@@ -73,9 +73,8 @@ def _open(
     settings: Settings, engine_address: str | None, notify: Callable[[str], None], hears_program: bool
 ) -> Session:
     client = LinqClient(settings, notify=notify)
-    account, declarations = Account(client), Declarations()
-    if engine_address:
-        declarations = _of_run(engine_address, hears_program)
+    account = Account(client)
+    declarations = _of_run(engine_address, hears_program) if engine_address else Declarations()
     destinations = DestinationGuard(Destinations(settings.allowed_forwardings), notify=notify)
     run = partial(run_concurrently, limit=settings.max_concurrency, notify=notify, retries=lambda: client.retries)
     common: Any = {
