@@ -1,4 +1,4 @@
-"""Check the English of everything that a person reads: proselint, and the words that this project had and lost.
+"""Check the English of everything that a person reads: proselint, and the words that this project gave up.
 
     python tools/prose.py               the pages, and the texts and docstrings of the package; 1 if something was found
 
@@ -23,7 +23,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 READ = ("*.md", "docs/*.md", "examples/**/*.md", "templates/**/*.md", "linq_provider/**/*.py")
 FENCED = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LEFT_OUT = {"annotations", "lexical_illusions", "misc", "restricted", "typography", "weasel_words"}
-# What was here once, and made people stumble. Most have a plain word beside them in CONTRIBUTING.md.
+# Words of earlier texts that readers did not understand at once.
 LOST = (
     "mends?",
     "mended",

@@ -332,9 +332,9 @@ def test_a_failed_write_names_the_number_and_the_id(account: Account, emulator: 
         LinqError, match=rf"^PUT /v3/phone_numbers/{SALES} \({re.escape(SALES_NUMBER)}\)( failed)?: "
     ) as failure:
         account.set_forwarding_number(line, OFFICE)
-    told = FleetError("1 of 2 lines is not as declared", {SALES_NUMBER: failure.value}, next_step="")
-    assert str(told).count(SALES_NUMBER) == 1  # where the number stands before it already
-    assert SALES not in str(told)
+    listed = FleetError("1 of 2 lines is not as declared", {SALES_NUMBER: failure.value}, next_step="")
+    assert str(listed).count(SALES_NUMBER) == 1  # each entry of the list begins with the number
+    assert SALES not in str(listed)
 
 
 def test_after_a_write_in_doubt_the_list_is_asked_for_again(account: Account, emulator: Emulator) -> None:
