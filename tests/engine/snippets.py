@@ -50,7 +50,7 @@ class Command:
 
 def blocks() -> list[Block]:
     """Every block of every page."""
-    return [block for page in PAGES for block in _blocks(page.name, page.read_text())]
+    return [block for page in PAGES for block in blocks_of(page.name, page.read_text())]
 
 
 def section(page: str, name: str) -> list[Block]:
@@ -79,7 +79,8 @@ def programs() -> list[Block]:
     return [b for b in blocks() if b.language == "python" and "import linq_provider as linq" in b.text]
 
 
-def _blocks(page: str, text: str) -> Iterator[Block]:
+def blocks_of(page: str, text: str) -> Iterator[Block]:
+    """The blocks of the text of one page."""
     fence = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     for found in fence.finditer(text):
         language = found[2].partition(" title=")[0].strip()

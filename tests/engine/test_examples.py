@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from pulumi_environment import pulumi_environment
 from snippets import commands, programs
-from workspace import Workspace
+from workspace import Workspace, printed
 
 from linq_provider.emulator import Emulator
 
@@ -343,21 +343,12 @@ def deploy(service: Example, request: dict[str, str], *, code: int = 0) -> subpr
 def test_testing_your_stack(example: Make, linq_emulator: Emulator) -> None:
     """testing-your-stack: all of its own tests run and pass, those on the engine too; there the stack lives and is destroyed."""
     tested = example("testing-your-stack", linq_emulator)
-    done = subprocess.run(
+    left_out = ("PULUMI_", "LINQ_", "PYTEST_")
+    output = printed(
         [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
-        cwd=tested.folder,
-        env={
-            name: value
-            for name, value in tested.environment.items()
-            if not name.startswith(("PULUMI_", "LINQ_", "PYTEST_"))
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
+        folder=tested.folder,
+        environment={name: value for name, value in tested.environment.items() if not name.startswith(left_out)},
     )
-    assert done.returncode == 0, done.stdout
-    tested.shown("tests/test_deployment.py ..", "tests/test_program.py ...", "5 passed in ", output=done.stdout)
-    assert "warning" not in done.stdout
+    tested.shown("tests/test_deployment.py ..", "tests/test_program.py ...", "5 passed in ", output=output)
+    assert "warning" not in output
     assert linq_emulator.requests == []

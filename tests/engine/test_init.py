@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from pulumi_environment import pulumi_environment
-from snippets import CHECKOUT, _blocks, commands_of
+from snippets import CHECKOUT, blocks_of, commands_of
+from workspace import printed
 
 from linq_provider.emulator import Emulator
 
@@ -46,15 +47,17 @@ def test_the_readme_runs_as_written(tmp_path: Path, wheel: Path, packages: Path,
         environment = _environment(tmp_path) | {"LINQ_API_V3_BASE_URL": emulator.url}
         with_key = environment | {"LINQ_API_V3_API_KEY": emulator.api_key}
         option = ["--from-account"] if from_account else []
-        _run([sys.executable, "-m", "linq_provider", "init", "phones", *option], tmp_path, environment=with_key)
+        printed(
+            [sys.executable, "-m", "linq_provider", "init", "phones", *option], folder=tmp_path, environment=with_key
+        )
         (tmp_path / "phones" / "wheels").mkdir()
         (tmp_path / "phones" / "wheels" / wheel.name).write_bytes(wheel.read_bytes())
         emulator.clear_requests()
         answers = f"{PASSPHRASE}\n" + (emulator.api_key if from_account else "")
         script = _script(tmp_path / "phones", packages, with_key=not from_account)
-        said = _run(
+        said = printed(
             ["bash", "-c", script],
-            tmp_path / "phones",
+            folder=tmp_path / "phones",
             environment=environment if from_account else with_key,
             answers=answers,
         )
@@ -78,7 +81,7 @@ def _script(folder: Path, packages: Path, *, with_key: bool) -> str:
 
     The wheel is there already: tests of the page about installing make it with this command.
     """
-    blocks = _blocks("README.md", (folder / "README.md").read_text())
+    blocks = blocks_of("README.md", (folder / "README.md").read_text())
     commands = [command.text for block in blocks if block.language == "console" for command in commands_of(block)]
     assert len(commands) == 11
     lines = ["set -euo pipefail", "unset PYTHONPATH"]
@@ -87,19 +90,3 @@ def _script(folder: Path, packages: Path, *, with_key: bool) -> str:
         if "-m venv" in command:
             lines.append(f"echo {packages} > $(echo .venv/lib/python*/site-packages)/packages.pth")
     return "\n".join([*lines, "echo OUTPUTS; pulumi stack output --json"])
-
-
-def _run(command: list[str], folder: Path, *, environment: dict[str, str], answers: str = "") -> str:
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        env=environment,
-        input=answers,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable
 
 import pytest
-from workspace import Workspace
+from waiting import wait_until
+from workspace import Workspace, wait_for_end
 
 from linq_provider.emulator import Fault
 
@@ -34,19 +33,6 @@ def forwarding(stack: Workspace, to: str | None) -> None:
     line = stack.emulator.phone_numbers[0].phone_number
     declared = f'linq.PhoneNumberForwarding("x", phone_number="{line}", forwarding_number="{to}")'
     stack.program(declared if to else "")
-
-
-def wait_for(happened: Callable[[], bool], *, seconds: float = 60) -> None:
-    """Return as soon as something happened in another process."""
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
-def until_request(stack: Workspace, method: str) -> None:
-    """Wait until the server has seen a request."""
-    wait_for(lambda: method in stack.methods())
 
 
 def take_empty_attributes_away(stack: Workspace) -> None:
@@ -92,10 +78,10 @@ def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str, a
     if fault:
         stack.emulator.fail(Fault.parse(fault), times=None, method=method)
     engine = stack.start("up", "--yes", "--skip-preview")
-    until_request(stack, method)
+    stack.until_request(method)
     engine.send_signal(signal.SIGKILL)
     engine.communicate()
-    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    wait_until(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
     recover(stack, after)
 
 
@@ -106,13 +92,13 @@ def test_row_22_one_signal(stack: Workspace, number: signal.Signals, attempt: in
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("delay=1.5"), times=None, method="PUT")
     engine = stack.start("up", "--yes", "--skip-preview")
-    until_request(stack, "PUT")
+    stack.until_request("PUT")
     engine.send_signal(number)
     engine.communicate(timeout=30)
     assert stack.outputs("x")["forwarding_number"] == OFFICE
     assert stack.emulator.phone_numbers[0].forwarding_number == OFFICE
     assert stack.pending() == []
-    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    wait_until(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
     recover(stack, OFFICE)
 
 
@@ -123,16 +109,12 @@ def test_row_22_a_second_signal(stack: Workspace, number: signal.Signals, attemp
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("hang"), times=None, method="PUT")
     engine = stack.start("up", "--yes", "--skip-preview")
-    until_request(stack, "PUT")
+    stack.until_request("PUT")
     engine.send_signal(number)
     time.sleep(0.5)  # the engine takes two signals at once for one
     engine.send_signal(number)
-    try:
-        engine.communicate(timeout=40)
-    except subprocess.TimeoutExpired:
-        engine.kill()
-        raise
-    wait_for(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
+    wait_for_end(engine, seconds=40)
+    wait_until(lambda: not stack.providers(), seconds=PROVIDER_ENDS_WITHIN)
     recover(stack, OFFICE)
 
 
@@ -142,7 +124,7 @@ def test_row_23_kill_9_of_the_provider(stack: Workspace, attempt: int) -> None:
     forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.parse("hang-after-headers"), times=None, method="PUT")
     engine = stack.start("up", "--yes", "--skip-preview")
-    until_request(stack, "PUT")
+    stack.until_request("PUT")
     for provider in stack.providers():
         os.kill(provider, signal.SIGKILL)
     engine.communicate(timeout=60)

@@ -10,7 +10,7 @@ import signal
 import time
 
 import pytest
-from test_kill import until_request, wait_for
+from waiting import wait_until
 from workspace import Workspace
 
 pytestmark = pytest.mark.engine
@@ -271,7 +271,7 @@ def test_ctrl_c_during_retries_ends_soon(native: Workspace) -> None:
     program(native, 'forward("x", NA, OFFICE)')
     native.emulator.fail("503", times=None, method="PUT")
     engine = native.start("up", "--yes", "--skip-preview")
-    until_request(native, "PUT")
+    native.until_request("PUT")
     began = time.monotonic()
     engine.send_signal(signal.SIGINT)
     engine.communicate(timeout=60)
@@ -289,11 +289,11 @@ def test_the_plugin_ends_with_a_killed_engine(native: Workspace) -> None:
     program(native, 'forward("x", NA, OFFICE)')
     native.emulator.fail("hang", times=None, method="PUT")
     engine = native.start("up", "--yes", "--skip-preview")
-    until_request(native, "PUT")
+    native.until_request("PUT")
     assert native.providers()
     engine.kill()
     engine.communicate()
-    wait_for(lambda: not native.providers(), seconds=2)
+    wait_until(lambda: not native.providers(), seconds=2)
 
 
 @pytest.mark.parametrize("limit", [2, 8])
@@ -304,7 +304,7 @@ def test_as_many_lines_at_a_time_as_the_setting_says(native: Workspace, limit: i
     native.emulator.fail("hang", times=None, method="PUT")
     engine = native.start("up", "--yes", "--skip-preview", "--parallel", "32")
     try:
-        wait_for(lambda: len(native.writes()) == limit)
+        wait_until(lambda: len(native.writes()) == limit, seconds=60)
         time.sleep(1)
         assert len(native.writes()) == limit
     finally:

@@ -8,8 +8,8 @@ import subprocess
 import sys
 
 import pytest
-from test_kill import wait_for
-from workspace import Workspace
+from waiting import wait_until
+from workspace import Workspace, wait_for_end
 
 from linq_provider.emulator import Fault
 
@@ -54,14 +54,10 @@ def stop_half_way(stack: Workspace, number: signal.Signals) -> None:
     stack.emulator.clear_requests()
     stack.emulator.fail(Fault.parse("delay=0.05"), times=None, method="PUT")
     engine = stack.start("up", "--yes", "--skip-preview", **SKIP)
-    wait_for(lambda: stack.methods().count("PUT") > LINES // 3)
+    wait_until(lambda: stack.methods().count("PUT") > LINES // 3, seconds=60)
     engine.send_signal(number)
-    try:
-        engine.communicate(timeout=60)
-    except subprocess.TimeoutExpired:
-        engine.kill()
-        raise
-    wait_for(lambda: not stack.providers())
+    wait_for_end(engine, seconds=60)
+    wait_until(lambda: not stack.providers(), seconds=60)
     assert 0 < stack.methods().count("PUT") < LINES
     stack.emulator.clear_faults()
 

@@ -12,12 +12,13 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_until
 from workspace import Workspace
 
 from linq_provider.emulator import Fault
@@ -57,14 +58,6 @@ def request(url: str, *, method: str = "POST", **fields: Any) -> Any:
         return json.loads(answer.read() or b"null")
 
 
-def wait_for(happened: Callable[[], bool]) -> None:
-    """Return as soon as something happened in another process."""
-    deadline = time.monotonic() + 30
-    while not happened():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
-
-
 def free_port() -> int:
     """A port that was free a moment ago."""
     with socket.socket() as probe:
@@ -94,7 +87,7 @@ def toxiproxy() -> Iterator[str]:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(lambda: server.poll() is not None or answers(f"http://127.0.0.1:{port}"))
+        wait_until(lambda: server.poll() is not None or answers(f"http://127.0.0.1:{port}"), seconds=30)
         assert server.poll() is None
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -189,7 +182,7 @@ def test_row_09_the_answer_to_a_write_is_lost(
     line = forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.delay(1), method="PUT")  # carried out at once, answered later
     up = stack.start("up", "--yes", "--skip-preview")
-    wait_for(lambda: "PUT" in stack.methods())
+    stack.until_request("PUT", seconds=30)
     proxy.poison(kind, attributes, stream="downstream")
     shown, _ = up.communicate(timeout=TIMEOUT + ENGINE)
     assert up.returncode != 0
@@ -210,7 +203,7 @@ def test_row_09_the_answer_to_a_write_is_lost_once(stack: Workspace, proxy: Prox
     line = forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.delay(1), method="PUT")
     up = stack.start("up", "--yes", "--skip-preview")
-    wait_for(lambda: "PUT" in stack.methods())
+    stack.until_request("PUT", seconds=30)
     proxy.poison("reset_peer", {"timeout": 0}, stream="downstream")
     proxy.cure()
     shown, _ = up.communicate(timeout=TIMEOUT + ENGINE)

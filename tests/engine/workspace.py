@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pulumi_environment import pulumi_environment
+from waiting import wait_until
 
 from linq_provider.emulator import Emulator
 
@@ -35,6 +36,32 @@ class Run:
         summary = self.output.partition("Resources:")[2]
         counts = {verb: int(n) for n, verb in re.findall(r"(\d+) (?:to )?(\w+)", summary.partition("Duration")[0])}
         return {verb: n for verb, n in counts.items() if verb not in ("unchanged", "changes", "change")}
+
+
+def printed(command: list[str], *, folder: Path, environment: dict[str, str], answers: str = "") -> str:
+    """What a command prints in a folder; it has to succeed within five minutes."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        input=answers,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def wait_for_end(engine: subprocess.Popen[str], *, seconds: float) -> None:
+    """Wait for an engine that was told to end; one that does not is killed, and the test fails."""
+    try:
+        engine.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        engine.kill()
+        raise
 
 
 class Workspace:
@@ -195,6 +222,10 @@ class Workspace:
     def methods(self) -> list[str]:
         """The methods of the requests since the last `clear_requests`."""
         return [request.method for request in self.emulator.requests]
+
+    def until_request(self, method: str, *, seconds: float = 60) -> None:
+        """Wait until the server has seen a request."""
+        wait_until(lambda: method in self.methods(), seconds=seconds)
 
 
 def _named_as_in_python(props: dict[str, Any]) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from linting import assert_formatted_and_linted
 
 from linq_provider import load_roster
 from linq_provider.cli.exported import csv_text, exported, program_text
@@ -152,19 +151,11 @@ def test_no_lines_are_said(export: Run, arguments: tuple[str, ...], words: str) 
 @pytest.mark.parametrize("lines", [0, 2, 51])
 def test_formatted_and_linted(export: Run, lines: int) -> None:
     """Ruff finds nothing to format and nothing to complain about, without any settings."""
-    pytest.importorskip("ruff")
     with Emulator(lines) as some:
         if lines:
             some.set_forwarding(some.phone_numbers[0].id, "office")
         export("-o", "exported.py", url=some.url)
-    for command in (["format", "--check"], ["check"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "exported.py"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    assert_formatted_and_linted("exported.py")
 
 
 def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -> None:

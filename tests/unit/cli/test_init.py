@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import yaml
+from linting import assert_formatted_and_linted
 
 from linq_provider import __version__, load_roster
 from linq_provider.emulator import Emulator
@@ -162,13 +161,5 @@ def test_text_of_the_server_is_not_filled_in(run: Run) -> None:
 @pytest.mark.parametrize("arguments", [[], ["--from-account"]])
 def test_formatted_and_linted(run: Run, arguments: list[str]) -> None:
     """Ruff finds nothing to format and nothing to complain about, without any settings."""
-    pytest.importorskip("ruff")
     run("init", *arguments)
-    for command in (["format", "--check"], ["check"]):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--isolated", "--no-cache", "__main__.py"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    assert_formatted_and_linted("__main__.py")
