@@ -64,7 +64,8 @@ async function post(path, body, message) {
     // What `error` says already.
   }
   if (message) say(message, error, { error: true });
-  await poll();  // so that the line shows its new number before a message says so
+  const shown = poll();
+  if (!error) await shown; // so that the line shows its new number before a message says so
   return !error;
 }
 
