@@ -1,0 +1,11 @@
+import pulumi
+import linq_provider as linq
+
+config = pulumi.Config()
+
+line = linq.PhoneNumberForwarding(
+    "support-line",
+    phone_number=config.require("line"),
+    forwarding_number=config.require("forwardTo"),
+)
+pulumi.export("forwards_to", line.forwarding_number)
