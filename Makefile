@@ -49,11 +49,13 @@ soak: $(INSTALLED) ## mutation-score, 10,000 operations with faults, 20 kills an
 	@WALKS=300 $(BIN)/pytest -n 2 tests/unit/core/test_walk.py tests/unit/core/test_fleet_walk.py
 	@$(WITH_CLI) KILL_ROUNDS=20 WALK_STEPS=200 FLEET_LINES=1000 FLEET_RATE=4 \
 	  pytest -n 2 -k "kill or walk or row_24" tests/engine
+	@$(WITH_TOOLS) SKIN=native pytest -n 2 -k "row_ and not row_32 and not row_33" tests/engine
 
-lint: $(DEPENDENCIES) ## ruff, mypy, and which module may know which
+lint: $(DEPENDENCIES) ## ruff, mypy, plain English, and which module may know which
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/python tools/prose.py
 	@said=$$($(BIN)/lint-imports --no-logo) || { echo "$$said" >&2; exit 1; }
 
 mutants: $(INSTALLED) ## remove one behaviour after the other: each time a test must turn red

@@ -99,6 +99,22 @@ class Settings:
             allowed_forwardings=allowed_forwardings(config, environ=environ),
         )
 
+    @classmethod
+    def of_provider(cls, args: Mapping[str, Any], *, provider: str | None) -> Settings:
+        """Read the settings of a provider, named as in `KEYS` without `linq:`.
+
+        `provider` is the name of one that the program declares, which inherits nothing from the environment; None where
+        it is the stack's own.
+
+        Raises:
+            ConfigurationError: as `load`, or a provider of the program's own has no key.
+        """
+        if provider is not None and "apiKey" not in args:
+            raise ConfigurationError(
+                f"The provider '{provider}' needs an apiKey.", next_step="Give it one from a secret setting."
+            )
+        return cls.load({f"linq:{name}": _text(value) for name, value in args.items()} | {EXPLICIT: provider})
+
     def require_api_key(self) -> str:
         """The key, for a request that is about to be made.
 
@@ -148,9 +164,21 @@ class _Source:
             ("linq:apiKey", self.config.get("linq:apiKey")),
             ("LINQ_API_V3_API_KEY", self._variable("LINQ_API_V3_API_KEY")),
         ):
+            if value == "":
+                raise ConfigurationError(f"{name} is empty.", next_step=self._how_to_set(name))
             if value is not None:
                 return _parsed(_api_key, value, name), name
         return None, "linq:apiKey"
+
+    def _how_to_set(self, key: str) -> str:
+        if self.config.get(EXPLICIT):
+            return "Give it the key of the account, from a secret setting."
+        return {
+            "linq:apiKey": "Run `pulumi config set --secret linq:apiKey` and enter the key.",
+            "LINQ_API_V3_API_KEY": "Set it to the key of the Linq account, or run `pulumi config set --secret"
+            " linq:apiKey`.",
+            "LINQ_API_KEY_OVERRIDE": "Unset it, or set it to the key that is to be used in place of every other.",
+        }[key]
 
     def base_url(self) -> tuple[str, str]:
         key, variable = "linq:baseUrl", "LINQ_API_V3_BASE_URL"
@@ -199,9 +227,14 @@ def _parsed(parse: Callable[[str], T], value: Any, name: str) -> T:
         raise ConfigurationError(f"{name} {error}.") from None
 
 
+def _text(value: Any) -> str:
+    """A setting as text, as a stack's file has it; whole numbers may come as floats."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _api_key(text: str) -> str:
-    if not text:
-        raise ValueError("is empty")
     if len(text) > MAX_KEY_LENGTH:
         raise ValueError(f"is longer than {MAX_KEY_LENGTH} characters; that is no API key")
     if not all("!" <= character <= "~" for character in text):

@@ -17,12 +17,11 @@ from linq_provider.config import Settings
 from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.provider import host
-from linq_provider.provider.properties import R, camel, record_from, to_properties, with_secrets
+from linq_provider.provider.properties import DYNAMIC, R, camel, record_from, to_properties, with_secrets
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
 
-OURS = "__provider"  # Pulumi adds it to each dynamic resource
 ADOPT = (
     "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
     " declared number is already set."
@@ -62,7 +61,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         diff = self._lifecycle.diff(self._recorded(_olds, _news), from_pulumi(self._inputs, _news))
         if diff.replaces:
             return pulumi.dynamic.DiffResult(changes=True, replaces=list(diff.replaces))
-        if not diff.changes and OURS not in _olds:  # update records it in our form
+        if not diff.changes and DYNAMIC not in _olds:  # update records it in our form
             return pulumi.dynamic.DiffResult(changes=True)
         # None lets the engine find the changed inputs itself, which `replace_on_changes` needs.
         return pulumi.dynamic.DiffResult(changes=diff.cleared or (None if diff.changes else False))
@@ -76,7 +75,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.UpdateResult:
         """Forward what changed."""
         olds, news = self._recorded(_olds, _news), from_pulumi(self._inputs, _news)
-        if OURS not in _olds and not self._lifecycle.diff(olds, news).changes:
+        if DYNAMIC not in _olds and not self._lifecycle.diff(olds, news).changes:
             return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(olds)))
         with _nothing_recorded(olds):
             outputs = self._lifecycle.update(olds, news)
@@ -95,7 +94,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     def _recorded(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
         """What the state records; the native package leaves out what its inputs say."""
-        if OURS not in olds:
+        if DYNAMIC not in olds:
             missing = {name: value for name, value in news.items() if camel(name) not in olds}
             declared_by = from_pulumi(Inputs, news).declared_by
             olds = {"declared_by": declared_by, **missing, **olds}

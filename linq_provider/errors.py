@@ -36,7 +36,7 @@ NAMED = 10  # entries of a list inside a sentence
 ENTRY_LENGTHS = (MAX_MESSAGE, 240, 160, 120, 80)  # characters of an entry of a list; the first that fits is taken
 PIECE = 8  # characters of a secret that never appear together
 HIDDEN = "[hidden]"
-_PATH_OF_A_LINE = re.compile(r" /\S+/[0-9a-f-]{36}\b")  # in a list, each entry begins with its line
+_PATH_OF_A_LINE = re.compile(r" /\S+/[0-9a-f-]{36}\b(?:\s\(\+\d+\))?")  # in a list, each entry begins with its line
 # Seven digits or more as people write them; not inside a word or a UUID.
 _PHONE_NUMBER = re.compile(r"(?<![\w-])[+(]*\d(?:[ ().-]{0,2}\d){6,}(?!-?\w)")
 

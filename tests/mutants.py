@@ -9,6 +9,7 @@ ENGINE = "tests/engine/"
 ACCOUNT = "tests/unit/core/test_account.py::"
 ANSWERS = "tests/unit/api/test_answers.py::"
 CHAINS = "tests/unit/api/test_exception_chains.py"
+CLI = "tests/unit/cli/"
 CLIENT = "tests/unit/api/test_client.py::"
 CLIENT_ANSWERS = "tests/unit/api/test_client_answers.py::"
 CLIENT_DEADLINE = "tests/unit/api/test_client_deadline.py::"
@@ -282,8 +283,8 @@ MUTANTS = [
     (
         "row 14: a 401 says where the key came from",
         "api/answers.py",
-        'f"The key came from {settings.api_key_source}. Set a valid one',
-        'f"Set a valid key',
+        'f"The key came from {settings.api_key_source}. {',
+        'f"{',
         f"{CLIENT}test_row_14_a_wrong_key_is_told_with_its_source_after_one_request",
     ),
     (
@@ -489,7 +490,7 @@ MUTANTS = [
         "core/lifecycle.py",
         "            if owner is not None:\n",
         "            if True:\n",
-        f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[renamed]",
+        f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[dynamic-renamed]",
     ),
     (
         "check refuses somebody else's line",
@@ -609,7 +610,7 @@ MUTANTS = [
         "core/account.py",
         "    return lines or client.list_phone_numbers()\n",
         "    return lines\n",
-        f"{ENGINE}test_rows.py::test_row_15_a_list_that_says_nothing_is_asked_for_again[empty-list]",
+        f"{ENGINE}test_rows.py::test_row_15_a_list_that_says_nothing_is_asked_for_again[dynamic-empty-list]",
     ),
     (
         "row 17: what refresh records is what is declared",
@@ -630,7 +631,7 @@ MUTANTS = [
         "provider/host.py",
         '    threading.Thread(target=_end_with_engine, name="linq-end-with-engine", daemon=True).start()\n',
         "",
-        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[create-during-the-write-0]",
+        f"{ENGINE}test_kill.py::test_row_21_kill_9_of_the_engine[dynamic-create-during-the-write-0]",
     ),
     (
         "row 22: the provider ends no sooner than the engine",
@@ -916,9 +917,9 @@ MUTANTS = [
     ),
     (
         "restore: a native fleet that failed in part remembers",
-        "native/servicer.py",
-        "replaced_numbers=replaced or None)",
-        "replaced_numbers=None)",
+        "core/fleet.py",
+        "        return Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)",
+        "        return Fleet(error.forwardings, applied_numbers=applied or None)",
         f"{ENGINE}test_restore.py::test_the_native_package",
     ),
     (
@@ -1079,14 +1080,14 @@ MUTANTS = [
     (
         "a secret under an id in capitals stays secret",
         "program/fleet.py",
-        "return line.lower() if isinstance(line, str) else line",
-        "return line",
+        "for line, number in lower_ids(forwardings).items()}",
+        "for line, number in forwardings.items()}",
         f"{ENGINE}test_fleet.py::test_values_that_are_unknown_or_secret",
     ),
     (
         "one id in capitals and in lower case is refused",
-        "program/fleet.py",
-        "    if len(prepared) < len(forwardings):",
+        "core/records.py",
+        "    if len(lowered) < len(forwardings):",
         "    if False:",
         "tests/unit/program/test_fleet.py::test_one_id_in_capitals_and_in_lower_case",
     ),
@@ -1892,8 +1893,8 @@ MUTANTS = [
     (
         "single lines are written as many at a time as the setting says",
         "native/servicer.py",
-        "                with self._singles:\n                    yield\n",
-        "                yield\n",
+        "            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:",
+        "            with nullcontext():",
         f"{ENGINE}test_native.py::test_as_many_lines_at_a_time_as_the_setting_says[2]",
     ),
     (
@@ -1906,8 +1907,8 @@ MUTANTS = [
     (
         "a provider of the program's own inherits no key",
         "native/servicer.py",
-        "    if urn and not _OWN.fullmatch(urn):",
-        "    if False:",
+        "    is_own = not urn or _OWN.fullmatch(urn)",
+        "    is_own = True",
         f"{ENGINE}test_native.py::test_a_provider_of_the_programs_own_inherits_nothing",
     ),
     (
@@ -1920,7 +1921,7 @@ MUTANTS = [
     (
         "a state of the dynamic form is taken over without a request",
         "native/servicer.py",
-        "        if OLD_FORM in olds and not lifecycle.diff(recorded, declared).changes:",
+        "        if DYNAMIC in olds and not lifecycle.diff(recorded, declared).changes:",
         "        if False:",
         f"{ENGINE}test_native.py::test_there_and_back_without_a_request[by number]",
     ),
@@ -1933,16 +1934,108 @@ MUTANTS = [
     ),
     (
         "an imported line is declared as it was asked for",
-        "native/resources.py",
-        "self.identities[line.id != _lower(id_)]",
-        "self.identities[0]",
+        "core/lifecycle.py",
+        'declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"',
+        'declared_by = "phone_number_id"',
         f"{ENGINE}test_native.py::test_import_of_a_line[number]",
+    ),
+    (
+        "nothing is cleared while a failed resource leaves it in doubt what is declared",
+        "native/servicer.py",
+        ", hears_program=False)",
+        ")",
+        f"{ENGINE}test_fleet.py::test_a_value_that_never_comes_clears_nothing[native]",
+    ),
+    (
+        "a line of a fleet that fails leaves nothing in doubt",
+        "core/fleet.py",
+        "            in_doubt=in_doubt,\n        )\n",
+        "        )\n",
+        "tests/unit/core/test_fleet.py::test_a_line_that_fails_leaves_nothing_in_doubt",
     ),
     (
         "a state of the native package is taken over",
         "dynamic.py",
-        "if not diff.changes and OURS not in _olds:",
+        "if not diff.changes and DYNAMIC not in _olds:",
         "if False:",
         "tests/unit/test_dynamic.py::test_a_state_of_the_native_package_is_taken_over",
+    ),
+    (
+        "init changes no file",
+        "cli/init.py",
+        "    if existing:\n",
+        "    if False:\n",
+        f"{CLI}test_init.py::test_no_file_is_changed",
+    ),
+    (
+        "init writes every file or none",
+        "cli/init.py",
+        "                path.unlink()\n",
+        "                pass\n",
+        f"{CLI}test_init.py::test_every_file_or_none",
+    ),
+    (
+        "wrong usage ends with one mark",
+        "cli/commands.py",
+        "said if said.endswith(('.', '?')) else",
+        "said if said.endswith('.') else",
+        f"{CLI}test_commands.py::test_wrong_usage_ends_with_one_mark",
+    ),
+    (
+        "doctor says how to activate the environment",
+        "cli/machine.py",
+        "    if activate.is_file():\n",
+        "    if False:\n",
+        f"{CLI}test_doctor.py::test_a_forgotten_virtual_environment",
+    ),
+    (
+        "an empty key says the next step",
+        "config.py",
+        "next_step=self._how_to_set(name)",
+        'next_step=""',
+        f"{CONFIG}test_an_empty_key_says_the_next_step",
+    ),
+    (
+        "a 401 of the environment says nothing about stacks",
+        "api/answers.py",
+        '}.get(source, "Give a valid one.")',
+        '}["linq:apiKey"]',
+        "tests/unit/api/test_answers.py::test_a_401_of_another_key_says_nothing_about_stacks",
+    ),
+    (
+        "a failed write names the number and the id",
+        "core/account.py",
+        'f"{line.id} ({line.phone_number})", 1)',
+        "line.id, 1)",
+        f"{ACCOUNT}test_a_failed_write_names_the_number_and_the_id",
+    ),
+    # The command line.
+    (
+        "doctor says what it is waiting for",
+        "cli/output.py",
+        'with working(f"Checking: {name}"):',
+        "with nullcontext():",
+        f"{CLI}test_process.py::test_everything_that_may_be_slow_is_named",
+    ),
+    (
+        "export says what it wrote",
+        "cli/export.py",
+        "        say(f\"{'Program' if",
+        "        str(f\"{'Program' if",
+        f"{CLI}test_export.py::test_the_name_of_the_file_decides",
+    ),
+    (
+        "--forwarded leaves out lines that are not forwarded",
+        "cli/numbers.py",
+        "(line.forwarding_number or not forwarded)",
+        "True",
+        f"{CLI}test_numbers.py::test_some_of_them",
+    ),
+    (
+        "--search finds a number however it is written",
+        "cli/numbers.py",
+        r're.sub(r"[\s().-]", "", text).lower()',
+        "text",
+        f"{CLI}test_numbers.py::test_some_of_them",
     ),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 import yaml
@@ -19,16 +19,16 @@ class Shift:
 
 
 def shift_of(day: date, file: str) -> Shift:
-    """The shift that covers `day`; ValueError, naming what to add to the file, where there is none."""
+    """The shift that covers `day`; ValueError, naming what to change in the file, where there is none."""
     rota = yaml.safe_load(Path(file).read_text())
-    begun = [start for start in rota["shifts"] if start <= day < rota["until"]]
-    if not begun:
-        first, end = min(rota["shifts"]), rota["until"]
-        raise ValueError(
-            f"nobody is on call on {day}: {file} covers {first} up to, but not including, {end}."
-            f" Add a shift to {file} and move `until`; the line keeps its last number meanwhile."
-        )
-    person = rota["shifts"][max(begun)]
+    weeks = (day - rota["begins"]).days // 7
+    if weeks < 0:
+        raise ValueError(f"nobody is on call on {day}: {file} begins on {rota['begins']}.")
+    for swap in rota["swaps"]:
+        if (swap - rota["begins"]).days % 7:
+            raise ValueError(f"{file} has a swap on {swap}, on which no week begins.")
+    monday = rota["begins"] + timedelta(weeks=weeks)
+    person = rota["swaps"].get(monday, rota["turns"][weeks % len(rota["turns"])])
     if person not in rota["people"]:
         raise ValueError(f"{person} is on call on {day}, but has no number among the people of {file}. Add one.")
     return Shift(rota["line"], person, rota["people"][person])

@@ -205,7 +205,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):  # a number of thousands of digits; nesting of thousands of levels
         raise _Malformed("no valid JSON") from None
     if not isinstance(value, dict):
-        raise _Malformed("JSON, but no object")
+        raise _Malformed("JSON, but not an object")
     return value
 
 
@@ -216,7 +216,7 @@ def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
 
 
 def _no_constant(name: str) -> float:
-    raise _Malformed(f"{name}, which is no JSON")
+    raise _Malformed(f"{name}, which is not JSON")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -256,18 +256,26 @@ def _without_json(answer: Answer) -> str:
     return f"an answer without Linq's error body ({_text(kind, limit=40) or 'no content type'})"
 
 
+def _valid_key(source: str) -> str:
+    """How to have a valid key where this one came from; only a stack remembers one."""
+    return {
+        "linq:apiKey": "Set a valid one with `pulumi config set --secret linq:apiKey`. After a rotation `refresh`,"
+        " `destroy` and `up --refresh` still use the key of the last `up`: run `pulumi up --refresh=false`, or set"
+        " LINQ_API_KEY_OVERRIDE.",
+        "LINQ_API_V3_API_KEY": "Set this variable to a valid key; `linq-provider doctor` tries it.",
+        "LINQ_API_KEY_OVERRIDE": "Set this variable to a valid key, or unset it, so that the key of the stack or of the"
+        " environment is used.",
+    }.get(source, "Give a valid one.")
+
+
 def _next_step(method: str, status_code: int, settings: Settings, *, traced: bool) -> str:
     if status_code == 401:
-        return (
-            f"The key came from {settings.api_key_source}. Set a valid one with `pulumi config set --secret"
-            " linq:apiKey` or LINQ_API_V3_API_KEY. After a rotation `refresh`, `destroy` and `up --refresh` still use"
-            " the key of the last `up`: run `pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE."
-        )
+        return f"The key came from {settings.api_key_source}. {_valid_key(settings.api_key_source)}"
     if 300 <= status_code < 400:
         return "Set linq:baseUrl to the final address."
     if method == "GET" and status_code in (400, 404, 422):
-        return "Check linq:baseUrl: Linq's API would not answer so."
-    refused = "Linq does not take this: mend the forwarding_number that is declared for the line."
+        return "Check linq:baseUrl: Linq's API does not send such an answer."
+    refused = "Linq does not accept this: correct the forwarding_number that is declared for the line."
     again = "Run the command again; with the trace_id Linq's support can find the request."
     return {
         400: refused,

@@ -18,7 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 class Watchdog:
     """Ends the calling thread's exchange after `seconds` by shutting its socket.
 
-    A read timeout starts again with every byte, so a server that drips bytes would hold a call for ever.
+    A read timeout starts again with every byte, so a server that sends a byte now and then would keep a call open.
     """
 
     _of_thread = threading.local()

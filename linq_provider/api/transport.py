@@ -195,7 +195,7 @@ def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str
     if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:
         reason = getattr(tls, "verify_message", None) or tls.reason or tls
         return f"the TLS connection was refused: {plain(str(reason))}", (
-            "Check linq:baseUrl; a company's own certificate authority belongs into REQUESTS_CA_BUNDLE."
+            "Check linq:baseUrl; if your company has its own certificate authority, set REQUESTS_CA_BUNDLE to its file."
         )
     if any("Tunnel connection failed: 407" in str(cause) for cause in causes):
         return "the proxy asks for a login (407)", "Check HTTPS_PROXY and NO_PROXY."

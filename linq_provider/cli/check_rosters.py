@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from linq_provider.cli.output import json_option, print_json
+from linq_provider.cli.output import json_option, print_json, working
 from linq_provider.cli.stack_files import destinations_beside
 from linq_provider.core.destinations import Destinations, metadata_version
 from linq_provider.core.roster import RosterError, destination_problems, read_roster
@@ -58,7 +58,8 @@ def check(context: click.Context, *, files: tuple[Path, ...], as_json: bool) -> 
 def _checked(file: Path) -> Checked:
     name = plain(str(file), limit=200)
     try:
-        roster = read_roster(file)
+        with working(f"Reading {name}"):
+            roster = read_roster(file)
         destinations = destinations_beside(file)
     except RosterError as error:
         return Checked(name, problems=error.problems)

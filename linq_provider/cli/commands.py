@@ -12,6 +12,7 @@ from linq_provider.cli.doctor import doctor
 from linq_provider.cli.drift import drift
 from linq_provider.cli.emulator import emulator
 from linq_provider.cli.export import export
+from linq_provider.cli.init import init
 from linq_provider.cli.numbers import numbers
 from linq_provider.cli.output import make_printable, say
 from linq_provider.errors import LinqError
@@ -74,7 +75,7 @@ def _help_without_command(context: click.Context) -> None:
 
 commands: Commands = Commands(
     help=HELP,
-    commands=[numbers, export, drift, check, doctor, emulator],
+    commands=[numbers, export, drift, check, doctor, init, emulator],
     callback=_help_without_command,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from linq_provider.cli.lines import list_lines, load_settings, stack_option
-from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say
+from linq_provider.cli.output import forwards_to, json_option, print_json, print_rows, say, working
 from linq_provider.cli.stack import stack_resources
 from linq_provider.cli.state import Account, Declared, State
 from linq_provider.core.destinations import Destinations
@@ -90,7 +90,8 @@ def _declared_in(roster: Path | None, stack: str | None, *, every_account: bool)
     own = Account("", load_settings(stack))
     found: dict[Account, list[Declared]] = {}
     if roster is not None:
-        lines = load_roster(roster, destinations=Destinations(own.settings.allowed_forwardings))
+        with working(f"Reading {roster}"):
+            lines = load_roster(roster, destinations=Destinations(own.settings.allowed_forwardings))
         found[own] = [Declared(line, line, number, False, roster.name) for line, number in lines.items()]
     if stack is not None:
         state = State(stack_resources(stack), own)

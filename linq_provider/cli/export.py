@@ -26,14 +26,15 @@ ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls 
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @stack_option
 def export(*, kind: str | None, file: Path | None, force: bool, stack: str | None) -> None:
-    """Write a Pulumi program or a roster that declares the account as it is now.
+    """Write a Pulumi program, or a roster in YAML or CSV, that declares the account as it is now.
 
     The `pulumi up` after it changes nothing at Linq, and the next preview is empty. Every line that the
     key sees is declared, in the order of the phone numbers. A line that is not forwarded is declared
-    with "", so that a later change by hand is found. Remove the lines that you do not want to manage.
+    with "" (in CSV: none), so that a later change by hand is found. Remove the lines that you do not
+    want to manage.
 
     A program declares up to 50 lines one by one, and more as one fleet. A line that cannot be declared
-    as it is becomes a comment that says why.
+    as it is becomes a comment that says why (in CSV: a message on stderr).
     """
     file = None if file == Path("-") else file
     kind = kind or _kind_of(file)
@@ -50,16 +51,21 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
         raise click.ClickException(f"{file} exists and was left as it is. {NO_LINES}")
     else:
         _write(file, text, force=force)
-    if account.left_out:
-        count = f"{len(account.left_out):,} of {len(account.left_out) + len(account.lines):,} lines"
-        if kind == "csv":
-            say(f"{count} cannot be declared as they are:")
-            for line in account.left_out:
-                say(line)
-        else:
-            say(f"{count} cannot be declared as they are; comments in the output say why.")
-    elif not account.lines:
+    _report(account, kind, file)
+
+
+def _report(account: ExportedAccount, kind: str, file: Path | None) -> None:
+    """Say what was written and what was left out. A table has no comments, so its reasons follow."""
+    if account.lines:
+        say(f"{'Program' if kind == 'python' else 'Roster'} written to {file or 'stdout'}: {account.summary}.")
+    elif not account.left_out:
         say(f"{NO_LINES} Nothing is declared.")
+    if account.left_out and kind == "csv":
+        say(f"{account.summary_left_out}:")
+        for line in account.left_out:
+            say(line)
+    elif account.left_out:
+        say(f"{account.summary_left_out}; comments in the output say why.")
 
 
 def _kind_of(file: Path | None) -> str:

@@ -72,6 +72,12 @@ class ExportedAccount:
         return count_forwarded([line.forwarding_number for line in self.lines])
 
     @property
+    def summary_left_out(self) -> str:
+        """How many lines cannot be declared."""
+        total = len(self.left_out) + len(self.lines)
+        return f"{len(self.left_out):,} of {total:,} lines cannot be declared as they are"
+
+    @property
     def comment(self) -> str:
         """What is left out, as comments."""
         return "".join([LEFT_OUT, *(f"# {line}\n" for line in self.left_out)]) if self.left_out else ""

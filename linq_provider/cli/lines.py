@@ -12,6 +12,8 @@ from linq_provider.core import account
 from linq_provider.errors import ConfigurationError
 from linq_provider.phone_number import PhoneNumber
 
+NO_KEY = "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
+
 stack_option: Callable[[Any], Any] = click.option(
     "--stack",
     metavar="NAME",
@@ -25,12 +27,12 @@ def load_settings(stack: str | None) -> Settings:
     return Settings.load(None if stack is None else values(stack_config(stack)))
 
 
-def require_key(settings: Settings) -> None:
+def require_key(settings: Settings, *, next_step: str = NO_KEY) -> None:
     """Refuse to go on without a key, with the next step for a command."""
     try:
         settings.require_api_key()
     except ConfigurationError as error:
-        error.next_step = "Set LINQ_API_V3_API_KEY, or give --stack the name of a stack that has linq:apiKey."
+        error.next_step = next_step
         raise
 
 

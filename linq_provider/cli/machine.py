@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -123,7 +124,7 @@ def _interpreter(folder: Path, options: Mapping[str, Any], fix: str) -> str:
 def _how_to_install(options: Mapping[str, Any]) -> str:
     if options.get("virtualenv") or options.get("toolchain"):
         return "Run `pulumi install` in the project, with linq-provider among its requirements."
-    return (
-        "Activate the environment that linq-provider is installed in, or set PULUMI_PYTHON_CMD to its interpreter;"
-        f" this one is {sys.executable}."
-    )
+    activate = Path(sys.prefix) / "bin" / "activate"
+    if activate.is_file():
+        return f"Run `. {shlex.quote(str(activate))}`, or set PULUMI_PYTHON_CMD to {sys.executable}."
+    return f"Install linq-provider for that Python too, or set PULUMI_PYTHON_CMD to {sys.executable}."

@@ -44,7 +44,7 @@ def _with_address(host: str, way: str) -> str:
     try:
         socket.getaddrinfo(host.strip("[]"), None, type=socket.SOCK_STREAM)
     except (OSError, ValueError) as error:
-        reason = plain(getattr(error, "strerror", None) or "it is no host name")
+        reason = plain(getattr(error, "strerror", None) or "it is not a host name")
         raise LinqError(
             f"{way}, which has no address: {reason}", next_step="Check the network, DNS, HTTPS_PROXY and linq:baseUrl."
         ) from None
@@ -102,7 +102,7 @@ def _check_certificates() -> None:
         if os.path.isfile(file) or os.path.isdir(file):
             return
     except ssl.SSLError:
-        reason = "is no PEM file of certificates"
+        reason = "is not a PEM file of certificates"
     except OSError as error:
         reason = f"cannot be read: {error.strerror}"
     raise LinqError(

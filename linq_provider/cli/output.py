@@ -48,7 +48,8 @@ class Check:
 def checked(name: str, find: Callable[..., str | Check], *arguments: Any) -> Check:
     """One check: it is ok with what `find` returns, and fails with what it raises."""
     try:
-        found = find(*arguments)
+        with working(f"Checking: {name}"):
+            found = find(*arguments)
     except LinqError as error:
         return failed(name, error)
     return found if isinstance(found, Check) else Check(name, Mark.OK, found)

@@ -72,5 +72,5 @@ def _not_started(program: str, error: OSError) -> LinqError:
             next_step="Install the program again.",
         )
     return LinqError(
-        f"{program} cannot be started: {error.strerror or error}.", next_step="Look at the file and its permissions."
+        f"{program} cannot be started: {error.strerror or error}.", next_step="Check the file and its permissions."
     )

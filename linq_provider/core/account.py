@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from linq_provider.core.e164 import line_problem
 from linq_provider.errors import APIResponseValidationError, LinqError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
@@ -22,6 +23,7 @@ ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, where the 
 LISTS = 10  # after so many that neither agree with the state nor with each other, nothing is decided
 LAG = 5.0  # seconds for which a write of our own is believed more than a list
 NAMED_LINES = 3  # how many visible lines an error names
+LOOK_UP = "See the account's lines with `linq-provider numbers`."
 NO_LINES = "This key sees no lines at all: is it the right account?"
 
 
@@ -78,6 +80,20 @@ def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
         next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and"
         " linq:apiKey for the right account.",
     )
+
+
+def find_line(line: str, lines: Sequence[PhoneNumber], *, asked: str) -> PhoneNumber:
+    """One of the lines, by its number (E.164) or its phone_number_id in any case; `asked` is who was given it.
+
+    Raises:
+        RefusedError: the text names no line, or none of these.
+    """
+    if problem := line_problem(line):
+        raise RefusedError(f"The line given to {asked} {problem}.", next_step=LOOK_UP)
+    for found in lines:
+        if line.lower() in (found.id, found.phone_number):
+            return found
+    raise not_seen(f"the line {line}", lines)
 
 
 @dataclass(frozen=True)
@@ -230,6 +246,7 @@ class Account:
         try:
             written = self._client.set_forwarding_number(line.id, forwarding_number)
         except LinqError as error:
+            error.message = error.message.replace(line.id, f"{line.id} ({line.phone_number})", 1)
             if error.may_be_applied:  # the list from before it may be wrong about the line
                 self._doubted_at = self._clock()
             raise

@@ -79,12 +79,17 @@ class Owner:
 
 
 class Declarations:
-    """Remembered for the life of the run; nothing is ever forgotten."""
+    """Remembered for the life of the run; nothing is ever forgotten.
+
+    `hears_program`: the program says itself what it declares. Else only the engine does, which leaves out of a map what
+    hangs on a resource that failed.
+    """
 
     _tokens = itertools.count()
 
-    def __init__(self, log: Log | None = None) -> None:
+    def __init__(self, log: Log | None = None, *, hears_program: bool = True) -> None:
         self._log = log or MemoryLog()
+        self._hears_program = hears_program
         self._lock = threading.RLock()
         self._lines: dict[str, _Line] = defaultdict(_Line)
         self._planned: dict[str, str | None] = {}
@@ -163,6 +168,13 @@ class Declarations:
         """The resource that declares these lines failed in this run; it may try again."""
         self._add("fail", names)
 
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the program may declare more lines than were heard of, because a resource failed in this run."""
+        with self._lock:
+            self._catch_up()
+            return not self._hears_program and any(line.failed for line in self._lines.values())
+
     def owner(self, *names: str) -> Owner | None:
         """Who declares a line under any of its names."""
         declared = [line for line in self._known(names) if line.declared]
@@ -231,7 +243,7 @@ class Declarations:
         others = self._known([name for name in names if name != declared_as])
         if taken or any(line.declared and line.owned for line in others):
             self._add("unclaim", names, token)
-            raise second_owner(names[0])
+            raise second_owner(*names)
         try:
             yield
         except BaseException:
@@ -305,9 +317,10 @@ class Declarations:
         self._allowed_clears = max(self._allowed_clears or 0, allow_clearing)
 
 
-def second_owner(line: str) -> RefusedError:
-    """The error for a line that two resources of a program declare."""
+def second_owner(name: str, *others: str) -> RefusedError:
+    """The error for a line that two resources of a program declare; its id comes first, where it is known."""
+    line = f"{name} ({', '.join(others)})" if others else name
     return RefusedError(
         f"Line {line} is declared by another resource of this program too.",
-        next_step="Remove one of the two; which one's number would win is not defined.",
+        next_step="Remove one of the two: otherwise either number could be used.",
     )

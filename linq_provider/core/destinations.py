@@ -54,7 +54,7 @@ class Destinations:
                 if entry[0] not in "+*" and entry not in COUNTRIES:
                     hint = "GB" if entry == "UK" else "GB for the United Kingdom"
                     raise ConfigurationError(
-                        f"{source.name} names {entry}, which is no country.",
+                        f"{source.name} names {entry}, which is not a country.",
                         next_step=f"Write the two letters of ISO 3166, such as {hint}.",
                     )
 

@@ -81,8 +81,8 @@ def line_problem(text: str) -> str | None:
     if is_uuid(text) or not (problem := e164_problem(text)):
         return None
     if re.fullmatch(r"(?=.*[a-f])[0-9a-f{}\s-]{8,}", text[:LONGEST], re.IGNORECASE):
-        return "is no whole phone_number_id: copy it again from `linq-provider numbers`"
-    return f"is no phone_number_id and {problem}"
+        return "is not a complete phone_number_id: copy it again from `linq-provider numbers`"
+    return f"is not a phone_number_id and {problem}"
 
 
 def _hint(text: str) -> str:
@@ -126,7 +126,7 @@ def _foreign(rest: str) -> str:
     if any(character.isalpha() for character in rest):
         return "write digits in place of the letters"
     if any(each.isdigit() or unicodedata.normalize("NFKC", each) == "+" for each in rest if not each.isascii()):
-        return "type it anew: its digits or its plus sign are those of another script"
+        return "type it again: its digits or its plus sign are those of another script"
     return _FORM
 
 

@@ -6,6 +6,7 @@ stop the others; the error names it, and the next `pulumi up --refresh` writes e
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -31,6 +32,7 @@ from linq_provider.core.records import (
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.phone_number import PhoneNumber
 
+WHOLE_ACCOUNT = "*"
 SHOWN_LINES = 10  # how many lines one message names
 
 
@@ -84,6 +86,18 @@ class FleetLifecycle:
             except LinqError as error:
                 problems = [str(error)]
         return problems
+
+    def refuse(self, olds: Fleet, news: Fleet) -> None:
+        """Refuse a declaration for everything that `check` finds against it.
+
+        Raises:
+            FleetError: names each line that cannot be as declared.
+        """
+        _, problems = self.check(olds, news)
+        if problems:
+            reasons = [problem.partition(": ") for problem in problems]
+            errors: dict[str, LinqError] = {line: RefusedError(why or line) for line, _, why in reasons}
+            raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; another set of lines is an update, never a replacement. No request."""
@@ -139,6 +153,24 @@ class FleetLifecycle:
         applied = {line: olds.applied(line) for line, number in numbers.items() if olds.applied(line) != number}
         replaced = {line: number for line, number in (olds.replaced_numbers or {}).items() if line in numbers}
         return replace(olds, forwardings=numbers, applied_numbers=applied or None, replaced_numbers=replaced or None)
+
+    def find(self, id_: str) -> Fleet:
+        """Every line of the account, by its number, or by its id where two lines have the same number.
+
+        Raises:
+            RefusedError: the id is not `WHOLE_ACCOUNT`.
+            LinqError: the list could not be had.
+        """
+        if id_ != WHOLE_ACCOUNT:
+            raise RefusedError(
+                f"A fleet cannot be read by the id {id_}.",
+                next_step=f"Import it with the id '{WHOLE_ACCOUNT}': every line that the key sees.",
+            )
+        lines = self._account.lines()
+        rows = Counter(line.phone_number for line in lines)
+        return Fleet(
+            {line.phone_number if rows[line.phone_number] == 1 else line.id: line.forwarding_number for line in lines}
+        )
 
     def delete(self, olds: Fleet) -> None:
         """Clear every line that the program does not declare elsewhere, or restore or leave it as `removed` says.
@@ -218,10 +250,11 @@ class FleetLifecycle:
         single = self._single(said.append)
         replaced: dict[str, str] = {}
         calls: dict[str, Callable[[], object]] = {}
+        in_doubt = self._declarations.in_doubt  # a line of this fleet that fails leaves nothing in doubt
         for line in sorted(news.lines):
             calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
-            calls[line] = partial(self._give_up, single, olds, line, news.removed)
+            calls[line] = partial(self._give_up, single, olds, line, news.removed, in_doubt=in_doubt)
         errors = self._run(calls)
         self._tell(said)
         return errors, replaced
@@ -252,7 +285,7 @@ class FleetLifecycle:
         before = Outputs(now.id, now.phone_number, recorded, inputs.declared_by, replaced_number=remembered)
         return single.update(before, inputs)
 
-    def _give_up(self, single: ForwardingLifecycle, olds: Fleet, line: str, removed: object) -> None:
+    def _give_up(self, single: ForwardingLifecycle, olds: Fleet, line: str, removed: object, *, in_doubt: bool) -> None:
         try:
             now = self._account.confirmed(line, lambda found: found is not None)
         except NoLinesError:
@@ -276,7 +309,8 @@ class FleetLifecycle:
                 applied_number=olds.applied(line),
                 removed=removed if isinstance(removed, str) else None,
                 replaced_number=olds.replaced(line),
-            )
+            ),
+            in_doubt=in_doubt,
         )
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
@@ -321,7 +355,7 @@ class FleetLifecycle:
             if now.forwarding_number not in ("", news.lines[line], olds.recorded(now)):
                 taken.append(f"{line} (now {now.forwarding_number})")
         if taken:
-            self._notify(f"Because of overwrite, these are replaced: {_listed(taken)}.")
+            self._notify(f"overwrite replaces the forwarding of these lines: {_listed(taken)}.")
 
     def _incomplete(
         self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError], remembered: Mapping[str, str]
@@ -342,6 +376,13 @@ class FleetLifecycle:
             replaced_numbers={**(olds.replaced_numbers or {}), **remembered},
             next_step=_conflict(errors) or "Run `pulumi up --refresh`: it writes what is missing, and nothing else.",
         )
+
+    @staticmethod
+    def recorded_in_part(olds: Fleet, error: FleetError) -> Fleet:
+        """What a state can record of a fleet that failed in part, with its lines as the error leaves them."""
+        applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
+        replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
+        return Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
 
     def _single(self, notify: Callable[[str], None]) -> ForwardingLifecycle:
         return ForwardingLifecycle(

@@ -73,9 +73,9 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
     names = account.names_of(line) if line else ()
     if line and len(names) > 1 and all(declarations.declares(name) for name in names):
         raise RefusedError(
-            f"Line {line.id} is declared by another resource of this program too: once by phone_number, once by"
-            " phone_number_id.",
-            next_step="Remove one of the two; which one's number would win is not defined.",
+            f"Line {line.id} ({line.phone_number}) is declared by another resource of this program too: once by"
+            " phone_number, once by phone_number_id.",
+            next_step="Remove one of the two: otherwise either number could be used.",
         )
 
 
@@ -93,7 +93,7 @@ def refuse_loop(account: Account, declarations: Declarations, identity: str, for
         if step == start:
             raise RefusedError(
                 f"The line forwards to {'another line that forwards back' if seen else 'itself'}.",
-                next_step="Calls would go round and never ring: declare another forwarding_number.",
+                next_step="Calls would go in a circle and never ring: declare another forwarding_number.",
             )
         seen.add(step)
         step = _forwarding_of(account, declarations, step)
@@ -109,7 +109,7 @@ def _forwarding_of(account: Account, declarations: Declarations, phone_number: s
 
 
 def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
-    """An emptied roster must not silence everybody.
+    """Refuse an update that clears many lines, as when a roster is emptied by mistake.
 
     Raises:
         RefusedError: more lines would be cleared than `allow_clearing` allows.
@@ -127,8 +127,8 @@ def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet
         raise RefusedError(
             f"This would {clear} {count:,} of {len(olds.lines):,} lines; at most {allowed:,} may be {cleared} without"
             " allow_clearing.",
-            next_step=f"If you mean it, set allow_clearing={count}; if not, check where the map comes from. A line that"
-            " another resource declares does not count, once that resource is known: let this one depend on it.",
+            next_step=f"If this is intended, set allow_clearing={count}; if not, check where the map comes from. A line"
+            " that another resource declares does not count, once that resource is known: let this one depend on it.",
         )
 
 

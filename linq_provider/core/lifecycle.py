@@ -12,18 +12,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from linq_provider.core.account import Account, NoLinesError
+from linq_provider.core.account import LOOK_UP, Account, NoLinesError
 from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import UNRESTRICTED
 from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
-from linq_provider.core.records import KEEP, RESTORE, Diff, Inputs, MaybeText, Outputs, Unknown, outputs, validate
+from linq_provider.core.records import (
+    KEEP,
+    RESTORE,
+    Diff,
+    Inputs,
+    MaybeText,
+    Outputs,
+    Unknown,
+    lower_id,
+    outputs,
+    validate,
+)
 from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds where a rename, a move or `--replace` ends the memory of a line.
-NOT_REMEMBERED = "What it forwarded to before the old resource had it is no longer recorded; aliases would keep that."
+NOT_REMEMBERED = (
+    "What it forwarded to before the old resource managed it is no longer recorded. Aliases would have kept that."
+)
 
 
 class ForwardingLifecycle:
@@ -57,8 +70,7 @@ class ForwardingLifecycle:
         Unchanged inputs cost no request. At preview this is what refuses a wrong key, an unknown line, and a line that
         somebody else points elsewhere.
         """
-        if isinstance(news.phone_number_id, str):
-            news = replace(news, phone_number_id=news.phone_number_id.lower())
+        news = replace(news, phone_number_id=lower_id(news.phone_number_id))
         problems = self.problems(olds, news)
         if not problems:
             try:
@@ -172,8 +184,8 @@ class ForwardingLifecycle:
         if line is not None:
             return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
-            f"Line {olds.phone_number_id} is no longer among the lines of this key and leaves the state; if it still"
-            " exists under another key, it keeps its forwarding."
+            f"Line {olds.phone_number_id} ({olds.phone_number}) is no longer among the lines of this key and leaves the"
+            " state; if it still exists under another key, it keeps its forwarding."
         )
         return None
 
@@ -185,16 +197,40 @@ class ForwardingLifecycle:
         """
         return self._account.confirmed(phone_number_id, _is_there)
 
-    def delete(self, olds: Outputs) -> None:
-        """Clear the forwarding, or leave or restore it as `removed` says.
-
-        A line that another resource of the program declares is left to that one, whatever `removed` says.
+    def find(self, identity: str) -> Outputs:
+        """A line that no state knows, by its id or its number, as its owner would have recorded it.
 
         Raises:
-            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed.
+            RefusedError: the key does not see it.
+            LinqError: the list could not be had.
+        """
+        line = self.get(lower_id(identity))
+        if line is None:
+            raise RefusedError(f"This key sees no line {identity}.", next_step=LOOK_UP)
+        declared_by = "phone_number_id" if line.id == lower_id(identity) else "phone_number"
+        return Outputs(line.id, line.phone_number, line.forwarding_number, declared_by)
+
+    def delete(self, olds: Outputs, *, in_doubt: bool | None = None) -> None:
+        """Clear the forwarding, or leave or restore it as `removed` says.
+
+        A line that another resource of the program declares is left to that one, whatever `removed` says. `in_doubt`:
+        whether that is not known of every line; None for as it is now.
+
+        Raises:
+            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed, or may
+                have.
             LinqError: see `linq_provider.errors`; a line that is not there counts as done.
         """
         names = (olds.phone_number_id, olds.phone_number)
+        if in_doubt is None:
+            in_doubt = self._declarations.in_doubt
+        if in_doubt and olds.removed != KEEP and self._declarations.owner(*names) is None:
+            raise RefusedError(
+                f"Line {olds.phone_number_id} ({olds.phone_number}) keeps its forwarding: a resource failed in this"
+                " run, so it is not known whether the program still declares this line elsewhere."
+                " The old resource stays in the state.",
+                next_step="Fix the resource that failed, then run `pulumi up` again.",
+            )
         with self._failing(), self._declarations.try_clear(*names, left_with=olds.left_with) as owner:
             if owner is not None:
                 self._hand_over(olds, owner)
@@ -276,7 +312,9 @@ class ForwardingLifecycle:
                 line = self._account.set_forwarding_number(line, number)
                 if is_foreign:
                     why = "overwrite=True" if news.overwrite else "LINQ_ON_CONFLICT=overwrite"
-                    self._notify(f"Line {line.id} was forwarded to {before}, which was replaced ({why}).")
+                    self._notify(
+                        f"Line {line.id} ({line.phone_number}) was forwarded to {before}, which was replaced ({why})."
+                    )
             if replaced is None:
                 replaced = self._declarations.inherit(line.id, line.phone_number)
             if replaced is None and (is_foreign or (is_new and news.removed == RESTORE)):
@@ -297,8 +335,8 @@ class ForwardingLifecycle:
             other = self._account.known(olds.phone_number)
             left = f" {other.phone_number} is now line {other.id}, which was left alone." if other else ""
             self._notify(
-                f"Line {line.id} is not there any more, so there was nothing to clear; if it still exists under"
-                f" another key, it keeps its forwarding.{left}"
+                f"Line {line.id} ({line.phone_number}) is not there any more, so there was nothing to clear; if it"
+                f" still exists under another key, it keeps its forwarding.{left}"
             )
 
     def _say_what_was_restored(self, olds: Outputs) -> None:
@@ -306,11 +344,13 @@ class ForwardingLifecycle:
             return
         name = f"Line {olds.phone_number_id} ({olds.phone_number})"
         if olds.replaced_number is None:
-            self._notify(f"{name} was cleared: what it forwarded to before this resource had it is not recorded.")
+            self._notify(f"{name} was cleared: what it forwarded to before this resource managed it is not recorded.")
         elif objection := self._destinations.objection(olds.replaced_number):
-            self._notify(f"{name} forwards again as before this resource had it, although that number {objection}.")
+            self._notify(
+                f"{name} forwards again as it did before this resource managed it, although that number {objection}."
+            )
         elif olds.replaced_number:
-            self._notify(f"{name} forwards again as before this resource had it.")
+            self._notify(f"{name} forwards again as it did before this resource managed it.")
 
     def _line_to_give_up(self, olds: Outputs) -> PhoneNumber | None:
         """The line as it is now, or as the state has it where it is not there; None where it is to be left alone.
@@ -399,5 +439,5 @@ def _ours(line: PhoneNumber, declared: str, recorded: str) -> bool:
 def _text(value: MaybeText) -> str:
     """A value that validation has shown to be known text."""
     if not isinstance(value, str):
-        raise LinqError("An input that must be known by now is not.", next_step="Please report this.")
+        raise LinqError("An input that must be known by now is still unknown.", next_step="Please report this.")
     return value

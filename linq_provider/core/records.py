@@ -5,9 +5,13 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from linq_provider.core.e164 import e164_problem, is_uuid
+from linq_provider.errors import RefusedError
 from linq_provider.phone_number import PhoneNumber
+
+T = TypeVar("T")
 
 
 class Unknown(enum.Enum):
@@ -36,6 +40,11 @@ class Inputs:
     def identity(self) -> MaybeText:
         """The line, as the program names it."""
         return self.phone_number if self.phone_number_id is None else self.phone_number_id
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The line by name, where it is known."""
+        return (self.identity,) if isinstance(self.identity, str) else ()
 
     @property
     def declared_by(self) -> str:
@@ -152,6 +161,26 @@ class Fleet:
         return next((known[name] for name in names if name in known), None)
 
 
+def lower_id(line: Any) -> Any:
+    """The name of a line; a phone_number_id is the same in capitals and in lower case, as the API writes it."""
+    return line.lower() if isinstance(line, str) and is_uuid(line) else line
+
+
+def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
+    """The map with each phone_number_id in lower case.
+
+    Raises:
+        RefusedError: it names one twice.
+    """
+    lowered = {lower_id(line): number for line, number in forwardings.items()}
+    if len(lowered) < len(forwardings):
+        raise RefusedError(
+            "forwardings names a phone_number_id twice, in capitals and in lower case.",
+            next_step="Keep only one of them: otherwise either number could be used.",
+        )
+    return lowered
+
+
 @dataclass(frozen=True)
 class Diff:
     """`changes` in place, or a replacement because of the inputs named in `replaces`.
@@ -208,7 +237,7 @@ def validate_fleet(news: Fleet) -> list[str]:
     """What is wrong with the declaration as a whole; the lines are validated one by one."""
     problems = []
     if not isinstance(news.forwardings, Mapping | Unknown):
-        problems.append("forwardings is missing, or is no map of lines to numbers")
+        problems.append("forwardings is missing, or is not a map of lines to numbers")
     if not isinstance(news.overwrite, bool | tuple | Unknown | None):
         problems.append("overwrite is neither True, False nor a list of lines")
     problems += _removed_problems(news.removed)

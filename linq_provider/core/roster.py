@@ -67,7 +67,7 @@ def read_roster(path: Path) -> dict[str, Row]:
     if not roster:
         raise ConfigurationError(
             f"{shown(path)} names no lines.",
-            next_step="An empty roster is refused: it would silence every line of a fleet.",
+            next_step="An empty roster is refused: it would clear every line of a fleet.",
         )
     return roster
 
@@ -91,7 +91,7 @@ def destination_problems(roster: Mapping[str, Row], destinations: Destinations) 
 def _rows(path: Path) -> Iterator[Row]:
     rows = {".yaml": yaml_rows, ".yml": yaml_rows, ".csv": csv_rows}.get(path.suffix.lower())
     if rows is None:
-        raise ConfigurationError(f"{shown(path)} is no roster: its name must end in .yaml, .yml or .csv.")
+        raise ConfigurationError(f"{shown(path)} is not a roster: its name must end in .yaml, .yml or .csv.")
     return rows(read_text(path))
 
 
@@ -118,6 +118,6 @@ def _number_problem(number: Cell, nowhere: str) -> str | None:
     if number.text is None:
         return f"the forwarding number is missing; write {nowhere} for not forwarded"
     if number.text.lower() in _NOWHERE:
-        return f"this is no forwarding number; write {nowhere} for not forwarded"
+        return f"this is not a forwarding number; write {nowhere} for not forwarded"
     problem = number.text and e164_problem(number.text)
     return f"the forwarding number {problem}" if problem else None

@@ -102,7 +102,9 @@ def _read(path: Path) -> bytes:
     except ValueError:  # a NUL in the name
         raise ConfigurationError(f"{shown(path)} cannot be read: no file can have this name.") from None
     if raw is None:
-        raise ConfigurationError(f"{shown(path)} cannot be read: it is no regular file, but a folder, device or pipe.")
+        raise ConfigurationError(
+            f"{shown(path)} cannot be read: it is not a regular file but a folder, device or pipe."
+        )
     if len(raw) > MAX_BYTES:
         raise ConfigurationError(f"{shown(path)} cannot be read: it has more than 10 MB, which no roster needs.")
     return raw

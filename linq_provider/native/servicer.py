@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from functools import wraps
 from importlib import resources
@@ -20,26 +20,20 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.proto.provider_pb2_grpc import ResourceProviderServicer
 
 from linq_provider._version import __version__
-from linq_provider.config import EXPLICIT, Settings
-from linq_provider.core.account import not_seen
-from linq_provider.core.e164 import line_problem
+from linq_provider.config import Settings
+from linq_provider.core.account import find_line
+from linq_provider.core.declarations import second_owner
+from linq_provider.core.fleet import FleetLifecycle
 from linq_provider.core.records import Fleet, Unknown
 from linq_provider.errors import ConfigurationError, FleetError, LinqError, RefusedError
-from linq_provider.native.resources import KINDS, LOOK_UP, PhoneNumberForwardings, Props, in_new_form
-from linq_provider.native.values import OLD_FORM, changes, from_struct, to_struct
+from linq_provider.native.resources import KINDS, PhoneNumberForwardings, Props, in_new_form
+from linq_provider.native.values import Change, changes, from_struct, to_struct
 from linq_provider.phone_number import PhoneNumber
 from linq_provider.provider import session
-from linq_provider.provider.properties import secret
+from linq_provider.provider.properties import DYNAMIC, secret
 
 # How the engine names the provider that a stack's own settings configure.
 _OWN = re.compile(r".*::default(_\d+_\d+_\d+.*)?", re.DOTALL)
-
-
-REPLACING = {
-    pb.PropertyDiff.ADD: pb.PropertyDiff.ADD_REPLACE,
-    pb.PropertyDiff.DELETE: pb.PropertyDiff.DELETE_REPLACE,
-    pb.PropertyDiff.UPDATE: pb.PropertyDiff.UPDATE_REPLACE,
-}
 
 
 def _verb(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -69,8 +63,9 @@ class Servicer(ResourceProviderServicer):
     def __init__(self, engine_address: str | None, notify: Callable[[str], None]) -> None:
         self._engine_address = engine_address
         self._notify = notify
-        self._settings = Settings.load()
-        self._singles = threading.BoundedSemaphore(self._settings.max_concurrency)
+        self._settings: Settings  # from Configure, which comes before every verb that needs them
+        self._singles: threading.BoundedSemaphore
+        self._declared: dict[str, str] = {}  # each line that was checked, and the resource that declares it
         self._writing = 0
         self._lock = threading.Lock()
         self._cancelled = False
@@ -136,7 +131,7 @@ class Servicer(ResourceProviderServicer):
         if request.tok == "linq:index:getPhoneNumbers":
             found: dict[str, Any] = {"phoneNumbers": list(map(_shown, lines))}
         elif request.tok == "linq:index:getPhoneNumber":
-            found = _shown(_line(str(args.get("line", "")), lines))
+            found = _shown(find_line(str(args.get("line", "")), lines, asked="getPhoneNumber"))
         else:
             raise LinqError(f"There is no function {request.tok}.")
         return pb.InvokeResponse(**{"return": to_struct(found)})
@@ -149,11 +144,13 @@ class Servicer(ResourceProviderServicer):
         kind, olds, news = _kind(request), from_struct(request.olds), from_struct(request.news)
         lifecycle = self._lifecycle(kind)
         try:
+            declared = kind.inputs(news)
             if olds and isinstance(kind, PhoneNumberForwardings):
-                problems = lifecycle.declare(kind.inputs(news))
+                problems = lifecycle.declare(declared)
                 self._to_compare[request.urn] = request.news
             else:
-                _, problems = lifecycle.check(kind.inputs(olds), kind.inputs(news))
+                _, problems = lifecycle.check(kind.inputs(olds), declared)
+            problems = problems or self._declared_twice(request.urn, declared.lines)
         except LinqError as error:
             problems = [str(error)]
         return pb.CheckResponse(inputs=request.news, failures=_failures(problems))
@@ -166,11 +163,12 @@ class Servicer(ResourceProviderServicer):
         _refuse_capitals(request.ignoreChanges, inputs)
         lifecycle, recorded, declared = self._lifecycle(kind), kind.outputs(olds, inputs), kind.inputs(news)
         if self._to_compare.get(request.urn) == request.news:
-            _refuse(lifecycle.check(recorded.inputs, declared)[1])
+            lifecycle.refuse(recorded.inputs, declared)
         found = lifecycle.diff(recorded, declared)
-        if not (found.changes or found.replaces or OLD_FORM in olds):
+        if not (found.changes or found.replaces or DYNAMIC in olds):
             return pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
-        return _diff(changes(in_new_form(inputs), news), replacing=kind.identities if found.replaces else ())
+        replacing = kind.identities if found.replaces else ()
+        return _diff(changes(in_new_form(inputs), news, replacing=replacing))
 
     @_verb
     def Create(self, request: pb.CreateRequest) -> pb.CreateResponse:
@@ -180,7 +178,7 @@ class Servicer(ResourceProviderServicer):
             return pb.CreateResponse(properties=to_struct(kind.planned({}, news)))
         with self._writes(kind), _in_part(kind, Fleet(), news):
             outputs = self._lifecycle(kind, request.timeout).create(kind.inputs(news))
-        return pb.CreateResponse(id=outputs.id, properties=to_struct(kind.properties(outputs)))
+        return pb.CreateResponse(id=outputs.id, properties=to_struct(kind.properties(outputs, news)))
 
     @_verb
     def Update(self, request: pb.UpdateRequest) -> pb.UpdateResponse:
@@ -190,30 +188,30 @@ class Servicer(ResourceProviderServicer):
             return pb.UpdateResponse(properties=to_struct(kind.planned(olds, news)))
         recorded, declared = kind.outputs(olds, from_struct(request.old_inputs)), kind.inputs(news)
         lifecycle = self._lifecycle(kind, request.timeout)
-        if OLD_FORM in olds and not lifecycle.diff(recorded, declared).changes:
-            return pb.UpdateResponse(properties=to_struct(kind.properties(recorded)))
+        if DYNAMIC in olds and not lifecycle.diff(recorded, declared).changes:
+            return pb.UpdateResponse(properties=to_struct(kind.properties(recorded, news)))
         with self._writes(kind), _in_part(kind, recorded, news):
             outputs = lifecycle.update(recorded, declared)
-        return pb.UpdateResponse(properties=to_struct(kind.properties(outputs)))
+        return pb.UpdateResponse(properties=to_struct(kind.properties(outputs, news)))
 
     @_verb
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
         """What is forwarded now: of the state, or of what is to be imported; without an id where it is gone."""
         kind, props, inputs = _kind(request), from_struct(request.properties), from_struct(request.inputs)
-        opened = self._session()
-        if kind.is_state(in_new_form(props)):
-            found = kind.read(opened, props, in_new_form(inputs))
+        lifecycle, inputs = self._lifecycle(kind), in_new_form(inputs)
+        if all(name in in_new_form(props) for name in kind.recorded):
+            found = lifecycle.read(kind.outputs(props, inputs))
         elif props:
             raise RefusedError(
                 f"The resource with the id {request.id} declares a forwarding and would only be read.",
                 next_step="Remove id from its options: declaring a line adopts it. To read it, use get().",
             )
         else:
-            found = kind.find(opened, request.id)
+            found, inputs = lifecycle.find(request.id), {}
         if found is None:
             return pb.ReadResponse()
-        id_, outputs, declared = found
-        return pb.ReadResponse(id=id_, properties=to_struct(outputs), inputs=to_struct(declared))
+        outputs, declared = kind.properties(found, inputs), kind.declaring(found, inputs)
+        return pb.ReadResponse(id=found.id, properties=to_struct(outputs), inputs=to_struct(declared))
 
     @_verb
     def Delete(self, request: pb.DeleteRequest) -> Empty:
@@ -227,10 +225,16 @@ class Servicer(ResourceProviderServicer):
     def _session(self, timeout: float = 0.0) -> session.Session:
         """The session of this provider; `timeout` in seconds where the resource has one of its own."""
         settings = replace(self._settings, timeout=timeout) if timeout else self._settings
-        return session.session(settings, self._engine_address, self._notify)
+        return session.session(settings, self._engine_address, self._notify, hears_program=False)
 
     def _lifecycle(self, kind: Any, timeout: float = 0.0) -> Any:
-        return kind.lifecycle(self._session(timeout))
+        return getattr(self._session(timeout), kind.lifecycle)
+
+    def _declared_twice(self, urn: str, lines: Collection[str]) -> list[str]:
+        """Which of the lines another resource of this provider declares."""
+        with self._lock:
+            owners = {line: self._declared.setdefault(line, urn) for line in lines}
+        return [str(second_owner(line)) for line, owner in owners.items() if owner != urn]
 
     @contextmanager
     def _writes(self, kind: Any) -> Iterator[None]:
@@ -238,11 +242,8 @@ class Servicer(ResourceProviderServicer):
         with self._lock:
             self._writing += 1
         try:
-            if isinstance(kind, PhoneNumberForwardings):  # it counts its own calls
+            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:  # a fleet counts its own
                 yield
-            else:
-                with self._singles:
-                    yield
         finally:
             with self._lock:
                 self._writing -= 1
@@ -266,15 +267,13 @@ def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
     except FleetError as error:
         if not isinstance(kind, PhoneNumberForwardings) or error.forwardings == olds.lines:
             raise
-        applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
-        replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
-        outputs = Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
+        outputs = FleetLifecycle.recorded_in_part(olds, error)
         raise _InPart(
             error,
             pb.ErrorResourceInitFailed(
                 id=outputs.id,
-                properties=to_struct(kind.properties(outputs)),
-                inputs=to_struct(kind.declaring(error.forwardings, news)),
+                properties=to_struct(kind.properties(outputs, news)),
+                inputs=to_struct(kind.declaring(outputs, news)),
                 reasons=[str(error)],
             ),
         ) from error
@@ -282,21 +281,8 @@ def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
 
 def _settings(args: Props, urn: str) -> Settings:
     """The settings of a provider; one of the program's own inherits nothing from the environment."""
-    config = {f"linq:{name}": _text(value) for name, value in args.items()}
-    if urn and not _OWN.fullmatch(urn):
-        config[EXPLICIT] = urn.rpartition("::")[2]
-        if "linq:apiKey" not in config:
-            raise ConfigurationError(
-                f"The provider '{config[EXPLICIT]}' needs an apiKey.", next_step="Give it one from a secret setting."
-            )
-    return Settings.load(config)
-
-
-def _text(value: Any) -> str:
-    """A setting as text, as the stack's file has it; numbers come as floats."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    is_own = not urn or _OWN.fullmatch(urn)
+    return Settings.of_provider(args, provider=None if is_own else urn.rpartition("::")[2])
 
 
 def _kind(request: Any) -> Any:
@@ -311,26 +297,15 @@ def _failures(problems: list[str]) -> list[pb.CheckFailure]:
     return [pb.CheckFailure(reason=problem) for problem in problems]
 
 
-def _diff(changed: dict[str, pb.PropertyDiff], replacing: tuple[str, ...] = ()) -> pb.DiffResponse:
-    """Something changed; `replacing` are the inputs of which a change replaces the resource."""
-    replaces = [name for name in replacing if name in changed]
-    for name in replaces:
-        changed[name].kind = REPLACING[changed[name].kind]
+def _diff(changed: dict[str, Change]) -> pb.DiffResponse:
+    """Something changed."""
     return pb.DiffResponse(
         changes=pb.DiffResponse.DIFF_SOME,
-        replaces=replaces,
+        replaces=[path for path, change in changed.items() if Change.Kind.Name(change.kind).endswith("REPLACE")],
         diffs=sorted({re.split(r"[\[.]", path)[0] for path in changed}),
         detailedDiff=changed,
         hasDetailedDiff=bool(changed),
     )
-
-
-def _refuse(problems: list[str]) -> None:
-    """Refuse a fleet for all that stands against it."""
-    if problems:
-        reasons = [problem.partition(": ") for problem in problems]
-        errors: dict[str, LinqError] = {line: RefusedError(why or line) for line, _, why in reasons}
-        raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
 
 
 def _refuse_capitals(paths: Any, inputs: Props) -> None:
@@ -347,15 +322,6 @@ def _refuse_capitals(paths: Any, inputs: Props) -> None:
                 f"ignore_changes names the line {named[1]} in other letters than forwardings does.",
                 next_step="Write it in the same letters in both.",
             )
-
-
-def _line(line: str, lines: list[PhoneNumber]) -> PhoneNumber:
-    if problem := line_problem(line):
-        raise RefusedError(f"The line given to getPhoneNumber {problem}.", next_step=LOOK_UP)
-    for found in lines:
-        if line.lower() in (found.id, found.phone_number):
-            return found
-    raise not_seen(f"the line {line}", lines)
 
 
 def _shown(line: PhoneNumber) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from google.protobuf.json_format import MessageToDict
@@ -11,10 +11,9 @@ from pulumi.runtime.proto import provider_pb2 as pb
 from pulumi.runtime.rpc import UNKNOWN
 
 from linq_provider.core.records import Unknown
-from linq_provider.provider.properties import SECRET, SIGNATURE
+from linq_provider.provider.properties import DYNAMIC, SECRET, SIGNATURE
 
 Change = pb.PropertyDiff
-OLD_FORM = "__provider"  # a property of every dynamic resource, and of no other
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
@@ -47,20 +46,19 @@ def to_struct(properties: Mapping[str, Any]) -> Struct:
     return struct
 
 
-def changes(olds: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, pb.PropertyDiff]:
-    """What differs between two sets of inputs, down to each line of a map."""
+def changes(olds: Mapping[str, Any], news: Mapping[str, Any], *, replacing: Collection[str] = ()) -> dict[str, Change]:
+    """What differs between two sets of inputs, down to each line of a map.
+
+    A change of an input in `replacing` replaces the resource.
+    """
     before, after = dict(_leaves("", olds)), dict(_leaves("", news))
-    return {
-        path: Change(kind=_kind(path in before, path in after), inputDiff=True)
-        for path in sorted(before.keys() | after.keys())
-        if before.get(path) != after.get(path)
-    }
 
+    def kind(path: str) -> Any:
+        name = "UPDATE" if path in before and path in after else "ADD" if path in after else "DELETE"
+        return Change.Kind.Value(f"{name}_REPLACE" if path in replacing else name)
 
-def _kind(before: bool, after: bool) -> Any:
-    if before and after:
-        return Change.UPDATE
-    return Change.ADD if after else Change.DELETE
+    differing = sorted(path for path in before.keys() | after.keys() if before.get(path) != after.get(path))
+    return {path: Change(kind=kind(path), inputDiff=True) for path in differing}
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
@@ -69,5 +67,5 @@ def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield path, value
         return
     for key, each in value.items():
-        if path or key != OLD_FORM:
+        if path or key != DYNAMIC:
             yield from _leaves(f'{path}["{key}"]' if path else key, each)

@@ -15,8 +15,9 @@ from pulumi.output import Unknown
 from linq_provider.config import allowed_forwardings
 from linq_provider.core import roster
 from linq_provider.core.destinations import Destinations
+from linq_provider.core.records import lower_id, lower_ids
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
-from linq_provider.errors import ConfigurationError
+from linq_provider.errors import ConfigurationError, RefusedError
 from linq_provider.program.run import (
     UUID,
     ProgramError,
@@ -63,7 +64,7 @@ def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) ->
             if problems and run is None:
                 raise roster.RosterError(path, problems)
             if problems:
-                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nWhat is new or changed of it is refused.")
+                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nNew or changed numbers among them are refused.")
     except ConfigurationError as error:
         raise ProgramRosterError(str(error)) from None
     return roster.forwardings(rows)
@@ -79,7 +80,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
         removed: what becomes of a line that is taken out of the map: "clear" it (default), "keep" its forwarding, or
             "restore" what it forwarded to before this resource had it. A delete does the same to all of them.
         allow_clearing: so many lines may be cleared in one update. Without it, more than 5 and more than 10 % are
-            refused, so that an emptied roster does not silence everybody.
+            refused, so that no line is cleared if a roster is emptied by mistake.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
     Outputs: `forwardings`, what each line forwards to; `replaced_numbers` (secret: what lines forwarded to before this
@@ -107,7 +108,7 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
         refuse_plaintext_key()
         if opts is not None and opts.id is not None:
             raise ProgramError(
-                f"'{resource_name}' has no id to be read by: a fleet is no object at Linq.",
+                f"'{resource_name}' cannot be read by an id: a fleet is not an object at Linq.",
                 next_step="Look lines up with linq.get_phone_numbers(), or declare them: adoption is automatic.",
             )
 
@@ -186,16 +187,13 @@ def _prepared(forwardings: Any) -> Any:
             )
         if not isinstance(line, str):
             raise ProgramError(
-                f"forwardings has the key {line!r}, which is no text.",
+                f"forwardings has the key {line!r}, which is not text.",
                 next_step='Put it in quotes, with + and the country code: "+12025551234".',
             )
-    prepared = {_lower(line): _false_for_none(number) for line, number in forwardings.items()}
-    if len(prepared) < len(forwardings):
-        raise ProgramError(
-            "forwardings names a phone_number_id twice, in capitals and in lower case.",
-            next_step="Keep one of them: which one's number would win is not defined.",
-        )
-    return prepared
+    try:
+        return {line: _false_for_none(number) for line, number in lower_ids(forwardings).items()}
+    except RefusedError as error:
+        raise ProgramError.of(error) from None
 
 
 def _with_lower_case_ids(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions | None:
@@ -223,7 +221,7 @@ def _lower(line: Any) -> Any:
         return _later(line, _lower)
     if isinstance(line, pulumi.Output):
         return line.apply(_lower)
-    return line.lower() if isinstance(line, str) else line
+    return lower_id(line)
 
 
 def _false_for_none(number: Any) -> Any:

@@ -97,7 +97,7 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
 def _phone_number_id(line: str) -> str:
     if not is_uuid(line):
         raise ProgramError(
-            f"PhoneNumberForwarding.get() takes a phone_number_id, and {line!r} is none.",
+            f"PhoneNumberForwarding.get() takes a phone_number_id, but {line!r} is not one.",
             next_step="Look the id up with linq.get_phone_number(...).id.",
         )
     return line.lower()

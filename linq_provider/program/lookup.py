@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 
 from linq_provider.config import EXPLICIT, Settings
-from linq_provider.core.account import not_seen, require_lines
+from linq_provider.core.account import find_line, require_lines
 from linq_provider.core.e164 import line_problem
 from linq_provider.errors import LinqError
 from linq_provider.phone_number import PhoneNumber
@@ -57,16 +57,11 @@ def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | N
         TypeError: an argument is an Output.
     """
     _refuse_outputs(line=line)
-    if problem := line_problem(line):
-        raise ProgramError(
-            f"The line given to get_phone_number {problem}.",
-            next_step="See the account's lines with `linq-provider numbers`.",
-        )
-    lines = get_phone_numbers(api_key=api_key, base_url=base_url)
-    for found in lines:
-        if line.lower() in (found.id, found.phone_number):
-            return found
-    raise ProgramError.of(not_seen(f"the line {line}", lines))
+    lines = [] if line_problem(line) else get_phone_numbers(api_key=api_key, base_url=base_url)
+    try:
+        return find_line(line, lines, asked="get_phone_number")
+    except LinqError as error:
+        raise ProgramError.of(error) from None
 
 
 def _settings(api_key: str | None, base_url: str | None) -> Settings:

@@ -37,12 +37,12 @@ def refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> No
 
 
 def refuse_plaintext_key() -> None:
-    """Refuse a key that would stand in plaintext in the state."""
+    """Refuse a key that would be stored in plaintext in the state."""
     if pulumi.Config("linq").get("apiKey") and not pulumi.runtime.is_config_secret("linq:apiKey"):
         raise ProgramError(
-            "linq:apiKey is set without --secret, so the key would stand in plaintext in the state.",
+            "linq:apiKey is set without --secret, so the key would be stored in plaintext in the state.",
             next_step="Run `pulumi config set --secret linq:apiKey` and enter it again; then replace the key at"
-            " Linq, for the old one stands in the stack's settings file.",
+            " Linq, because the old one is in the stack's settings file.",
         )
 
 
@@ -97,7 +97,7 @@ def declare_once(
             first, second = _names(earlier, resource)
             raise ProgramError(
                 f"'{first}' and '{second}' declare the same line.",
-                next_step="Keep one of them: which one's number would win is not defined.",
+                next_step="Keep only one of them: otherwise either number could be used.",
             )
         run.resources[line] = resource
     if run.log is not None and plain:

@@ -53,7 +53,7 @@ def print_info(text: str) -> None:
 
 
 class _PlainTraceback:
-    """Stands in for the module `traceback` in the host: our own errors are sentences, all others keep their trace."""
+    """Replaces the module `traceback` in the host: our own errors are sentences, all others keep their traceback."""
 
     @staticmethod
     def format_exc() -> str:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
 
 R = TypeVar("R", Inputs, Outputs, Fleet)
+DYNAMIC = "__provider"  # a property that Pulumi adds to each dynamic resource, and to no other
 SECRETS = ("applied_number", "applied_numbers", "replaced_number", "replaced_numbers")
 # How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
 SIGNATURE = "4dabf18193072939515e22adb298388d"

@@ -36,7 +36,7 @@ class RunLog:
             self._file = _joined(_folder() / re.sub(r"[^\w.-]", "_", engine_address))
         except OSError as error:
             raise ConfigurationError(
-                f"A run cannot keep its notes in {tempfile.gettempdir()}: {error.strerror}.",
+                f"A run cannot write its log to {tempfile.gettempdir()}: {error.strerror}.",
                 next_step="Set TMPDIR to a folder that this user can write.",
             ) from None
         self._close = weakref.finalize(self, os.close, self._file)  # a service may run many programs
@@ -93,7 +93,7 @@ def _folder() -> Path:
     """The private folder of this user's runs, without the files of runs that are over.
 
     Raises:
-        ConfigurationError: somebody else has a hand in it.
+        ConfigurationError: another user owns it or may write to it.
     """
     folder = Path(tempfile.gettempdir()) / f"linq-provider-{os.getuid()}"
     with suppress(FileExistsError):
@@ -101,7 +101,7 @@ def _folder() -> Path:
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise ConfigurationError(
-            f"{folder} is not a private folder of this user, so a run cannot keep its notes there.",
+            f"{folder} is not a private folder of this user, so a run cannot write its log there.",
             next_step="Remove it, or set TMPDIR to a folder of your own.",
         )
     for path in folder.iterdir():

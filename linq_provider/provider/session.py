@@ -35,14 +35,16 @@ class Session:
 _opened: list[Session] = []
 
 
-def session(settings: Settings, engine_address: str | None, notify: Callable[[str], None]) -> Session:
+def session(
+    settings: Settings, engine_address: str | None, notify: Callable[[str], None], *, hears_program: bool = True
+) -> Session:
     """The session of these settings, the same for every call in this process.
 
     `engine_address` names the run, whose other provider processes share what they know; None where there is no engine.
-    `notify` receives one line of text for the user.
+    `notify` receives one line of text for the user. `hears_program`: see `Declarations`.
     """
     with _opening:
-        return _open(settings, engine_address, notify)
+        return _open(settings, engine_address, notify, hears_program)
 
 
 def cancel() -> None:
@@ -61,15 +63,19 @@ atexit.register(tell)
 
 
 @cache
-def _of_run(engine_address: str) -> Declarations:
+def _of_run(engine_address: str, hears_program: bool) -> Declarations:
     """What all provider processes of a run declare, whatever their accounts."""
-    return Declarations(RunLog(engine_address))
+    return Declarations(RunLog(engine_address), hears_program=hears_program)
 
 
 @cache
-def _open(settings: Settings, engine_address: str | None, notify: Callable[[str], None]) -> Session:
+def _open(
+    settings: Settings, engine_address: str | None, notify: Callable[[str], None], hears_program: bool
+) -> Session:
     client = LinqClient(settings, notify=notify)
-    account, declarations = Account(client), _of_run(engine_address) if engine_address else Declarations()
+    account, declarations = Account(client), Declarations()
+    if engine_address:
+        declarations = _of_run(engine_address, hears_program)
     destinations = DestinationGuard(Destinations(settings.allowed_forwardings), notify=notify)
     run = partial(run_concurrently, limit=settings.max_concurrency, notify=notify, retries=lambda: client.retries)
     common: Any = {

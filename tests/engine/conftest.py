@@ -47,10 +47,11 @@ def emulator() -> Iterator[Emulator]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests that are marked `skins` over the dynamic provider and over the native package; SKIN=native runs all."""
-    if "skin" in metafunc.fixturenames and ("SKIN" in os.environ or metafunc.definition.get_closest_marker("skins")):
-        skins = [os.environ["SKIN"]] if "SKIN" in os.environ else ["dynamic", "native"]
-        metafunc.parametrize("skin", skins, indirect=True)
+    """Run the tests that are marked `skins` over both skins, or over those that the mark names; SKIN=native runs all."""
+    marker = metafunc.definition.get_closest_marker("skins")
+    if "skin" in metafunc.fixturenames and ("SKIN" in os.environ or marker):
+        marked = marker.args if marker and marker.args else ("dynamic", "native")
+        metafunc.parametrize("skin", [os.environ["SKIN"]] if "SKIN" in os.environ else marked, indirect=True)
 
 
 @pytest.fixture

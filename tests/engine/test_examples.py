@@ -100,7 +100,7 @@ def forwardings(emulator: Emulator) -> list[str | None]:
 
 
 def test_quickstart(example: Make, linq_emulator: Emulator) -> None:
-    """quickstart: one line from the settings; a second up is quiet, a hand edit is healed, destroy clears."""
+    """quickstart: one line from the settings; a second up is quiet, a hand edit is healed, "" and destroy clear."""
     quickstart = example("quickstart", linq_emulator)
     quickstart.run("config", "set", "line", FIRST)
     quickstart.run("config", "set", "forwardTo", "+12025559999")
@@ -108,6 +108,12 @@ def test_quickstart(example: Make, linq_emulator: Emulator) -> None:
     assert quickstart.bodies() == ["+12025559999"]
     quickstart.rests()
     quickstart.heals(FIRST)
+    quickstart.run("config", "set", "forwardTo", "")
+    shown = ('      - forwarding_number: "+12025559999"\n', '  - forwards_to: "+12025559999"\n')
+    quickstart.shown(*shown, output=quickstart.preview().output)
+    quickstart.up()
+    assert quickstart.bodies() == [""]
+    quickstart.rests()
     quickstart.destroy()
     assert forwardings(linq_emulator) == [None, None, None]
 
@@ -211,8 +217,9 @@ def test_environments_staging_differs_in_settings_only(example: Make) -> None:
 
 
 def test_on_call_rotation(example: Make, linq_emulator: Emulator) -> None:
-    """on-call-rotation: the hand-over from one day to the next is exactly one write; a day without a shift fails."""
+    """on-call-rotation: it works today; a hand-over is exactly one write; a day before the rota fails."""
     rotation = example("on-call-rotation", linq_emulator)
+    rotation.preview()
     rotation.run("config", "set", "on-call:today", "2027-01-10")
     rotation.up()
     assert rotation.bodies() == ["+12025550190"]
@@ -229,9 +236,13 @@ def test_on_call_rotation(example: Make, linq_emulator: Emulator) -> None:
     assert rotation.bodies() == ["+12025550191"]
     assert linq_emulator.forwarding(FIRST) == "+12025550191"
 
-    rotation.configure("on-call:today", "2027-01-25")
+    rotation.edit("rota.yaml", "swaps: {}", "swaps: {2027-01-11: linus}")
+    rotation.up()
+    assert rotation.bodies() == ["+12025550192"]
+
+    rotation.configure("on-call:today", "2026-01-11")
     uncovered = rotation.up(fails=True)
-    rotation.shown("nobody is on call on 2027-01-25", output=uncovered.output)
+    rotation.shown("error: nobody is on call on 2026-01-11: rota.yaml begins on 2026-01-12.", output=uncovered.output)
     assert "Traceback" not in uncovered.output
     assert rotation.bodies() == []
     rotation.destroy()

@@ -7,7 +7,7 @@ from workspace import Workspace
 
 from linq_provider.emulator import Fault
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 
 def program(stack: Workspace, to: str) -> str:
@@ -29,7 +29,9 @@ def test_failing_create_update_delete(stack: Workspace) -> None:
         program(stack, to)
         stack.emulator.fail(Fault.parse("500"), times=None, method="PUT")
         shown = stack.up(fails=True).output
-        assert f"PUT /v3/phone_numbers/{line} failed: HTTP 500, 3006 Internal server error" in shown, verb
+        assert f"PUT /v3/phone_numbers/{line} (+12025550100) failed: HTTP 500, 3006 Internal server error" in shown, (
+            verb
+        )
         assert "after 2 attempts" in shown
         assert "may have been applied" in shown
         assert "Traceback" not in shown

@@ -11,7 +11,7 @@ from workspace import Workspace
 
 from linq_provider.emulator import Emulator, Fault
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 OFFICE, DESK, ELSEWHERE = "+12025559999", "+12025558888", "+12025550001"
 
@@ -203,6 +203,7 @@ def test_rename_and_move_clear_nothing(stack: Workspace, numbers: list[str]) -> 
     stack.empty_preview()
 
 
+@pytest.mark.skins("dynamic")  # the native package names the line: see docs/native.md
 def test_two_owners(stack: Workspace, numbers: list[str]) -> None:
     """A line of a fleet and of a single resource: refused, naming both, also where the line is known late."""
     owners = f"""
@@ -227,7 +228,7 @@ def test_ignore_changes_of_one_line(stack: Workspace, numbers: list[str]) -> Non
     stack.empty_preview()
 
 
-def test_a_value_that_never_comes_clears_nothing(stack: Workspace, numbers: list[str]) -> None:
+def test_a_value_that_never_comes_clears_nothing(stack: Workspace, numbers: list[str], skin: str) -> None:
     """With --continue-on-error, numbers that hang on a failed resource stay in the map: what they name keeps ringing."""
     kept = f'linq.PhoneNumberForwarding("old", phone_number="{numbers[0]}", forwarding_number="{OFFICE}")'
     stack.program(f'{kept}\nlinq.PhoneNumberForwardings("fleet", forwardings={{"{numbers[2]}": "{OFFICE}"}})')
@@ -241,7 +242,9 @@ def test_a_value_that_never_comes_clears_nothing(stack: Workspace, numbers: list
     stack.program(program)
     stack.emulator.fail("500", times=None, method="PUT", path_contains=stack.emulator.phone_numbers[1].id)
     failed = stack.up("--continue-on-error", fails=True, LINQ_MAX_RETRIES="0")
-    assert f"{numbers[0]}: forwarding_number is missing" in failed.output
+    doubt = "it is not known whether the program still declares this line elsewhere"
+    missing = f"{numbers[0]}: forwarding_number is missing"
+    assert (doubt if skin == "native" else missing) in failed.output
     assert live(stack)[:3] == [OFFICE, "", OFFICE]
     stack.emulator.clear_faults()
     stack.up()
@@ -250,7 +253,7 @@ def test_a_value_that_never_comes_clears_nothing(stack: Workspace, numbers: list
     stack.empty_preview()
 
 
-def test_the_engine_may_try_a_fleet_again(stack: Workspace, numbers: list[str]) -> None:
+def test_the_engine_may_try_a_fleet_again(stack: Workspace, numbers: list[str], skin: str) -> None:
     """An OnError hook repeats a create that failed in part: the second attempt writes the rest."""
     stack.program(
         f"""
@@ -264,4 +267,8 @@ def test_the_engine_may_try_a_fleet_again(stack: Workspace, numbers: list[str]) 
     stack.up(LINQ_MAX_RETRIES="0")
     assert live(stack) == [OFFICE] * len(numbers)
     assert [request.status for request in stack.emulator.requests if request.method == "PUT"].count(500) == 1
+    if skin == "native":  # the engine keeps in mind that the first attempt failed in part, until the next update
+        stack.emulator.clear_requests()
+        stack.up()
+        assert written(stack) == {}
     stack.empty_preview()

@@ -19,6 +19,7 @@ from linq_provider.emulator import Fault
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.skins,
     pytest.mark.skipif(sys.platform != "linux", reason="finds the provider's processes in /proc"),
 ]
 

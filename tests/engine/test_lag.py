@@ -151,7 +151,7 @@ def test_a_key_that_is_no_text(stack: Workspace, key: str, forwardings: str) -> 
         """
     )
     shown = stack.preview(fails=True).output
-    assert f"forwardings has the key {key}, which is no text." in shown
+    assert f"forwardings has the key {key}, which is not text." in shown
     assert 'Put it in quotes, with + and the country code: "+12025551234".' in shown
     assert "Traceback" not in shown
     assert stack.methods() == []

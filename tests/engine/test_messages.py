@@ -1,7 +1,12 @@
-"""How long a message is, and that none stops the work that it speaks of."""
+"""How long a message is, that none stops the work that it speaks of, and that those of others are explained."""
 
 from __future__ import annotations
 
+import subprocess
+import venv
+from pathlib import Path
+
+import pulumi
 import pytest
 from workspace import Workspace
 
@@ -9,6 +14,7 @@ from linq_provider.emulator import Fault
 
 pytestmark = pytest.mark.engine
 
+ERRORS = Path(__file__).resolve().parents[2] / "docs" / "errors.md"
 OFFICE, ELSEWHERE = "+12025559999", "+12025557777"
 
 
@@ -52,3 +58,40 @@ def test_an_error_about_many_lines_names_as_many_as_fit(stack: Workspace, ids: l
     stack.emulator.clear_faults()
     stack.up("--refresh")
     stack.empty_preview()
+
+
+def test_an_import_of_a_dynamic_resource_is_explained(stack: Workspace) -> None:
+    """Pulumi answers `pulumi import` with a traceback, whose last line is in docs/errors.md, with what works."""
+    stack.program("")
+    type_token, line = "pulumi-python:dynamic/linq:PhoneNumberForwarding", stack.emulator.phone_numbers[0]
+    shown = stack.run("import", type_token, "x", line.id, "--yes", fails=True).output
+    last = "KeyError: '__provider'"
+    assert last in shown
+    assert "declaring a line adopts it" in entry(last)
+    assert stack.emulator.requests == []
+
+
+def test_a_forgotten_virtual_environment_is_explained(stack: Workspace, tmp_path: Path) -> None:
+    """A Python without the package ends with a sentence that is in docs/errors.md, with what to do."""
+    bare = tmp_path / "bare"
+    venv.create(bare, with_pip=False)
+    packages = next((bare / "lib").glob("python*")) / "site-packages"
+    for package in Path(pulumi.__file__).parent.parent.iterdir():
+        if "linq" not in package.name and package.suffix != ".pth" and not (packages / package.name).exists():
+            (packages / package.name).symlink_to(package)
+    stack.program("")
+    python = str(bare / "bin" / "python")
+    shown = stack.preview(fails=True, PULUMI_PYTHON_CMD=python, PYTHONPATH="").output
+    last = "No module named 'linq_provider'"
+    assert last in shown
+    assert "`. .venv/bin/activate`" in entry(last)
+    assert "`linq-provider doctor`" in entry(last)
+    module = [python, "-m", "linq_provider"]
+    done = subprocess.run(module, cwd=tmp_path, env={}, capture_output=True, text=True, check=False)
+    assert "No module named linq_provider" in done.stderr
+    assert "No module named linq_provider" in entry(last)
+
+
+def entry(text: str) -> str:
+    """The row of docs/errors.md that says what this message means."""
+    return next(line for line in ERRORS.read_text().splitlines() if line.startswith("|") and text in line)

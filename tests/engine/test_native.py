@@ -363,10 +363,14 @@ def test_another_account_replaces_nothing(native: Workspace) -> None:
 
 
 def test_a_setting_that_cannot_be_used_is_a_sentence(native: Workspace) -> None:
-    """It names the setting, before any request."""
-    native.configure("linq:timeout", "soon")
+    """It names the setting or the variable, before any request."""
     program(native, 'forward("x", NA, OFFICE)')
+    native.configure("linq:timeout", "soon")
     assert "linq:timeout" in native.preview(fails=True).output
+    native.unset("linq:timeout")
+    refused = native.preview(fails=True, LINQ_API_KEY_OVERRIDE="two words").output
+    assert "LINQ_API_KEY_OVERRIDE contains a space" in refused
+    assert "Traceback" not in refused
     assert native.emulator.requests == []
 
 

@@ -55,6 +55,50 @@ def break_line(stack: Workspace, line: int) -> None:
     stack.emulator.fail("403", times=None, method="PUT", path_contains=stack.emulator.phone_numbers[line].id)
 
 
+# Lines of which a run does not hear
+
+NEW = 'forward("new", NA, "office")'
+LATE = 'failing = forward("failing", NB, OFFICE)\n'
+WHOLE_LINE = LATE + 'forward("new", failing.id.apply(lambda _: NA), OFFICE)'
+WHOLE_MAP = LATE + 'fleet("new", failing.id.apply(lambda _: {NA: OFFICE}))'
+ONE_NUMBER = LATE + 'fleet("new", {NC: OFFICE, NA: failing.id.apply(lambda _: OFFICE)})'
+
+
+@pytest.mark.skins
+@pytest.mark.parametrize(
+    "text",
+    [NEW, 'fleet("new", {NA: "office", NC: ""})', WHOLE_LINE, WHOLE_MAP, ONE_NUMBER],
+    ids=["refused", "fleet-refused", "line-never-known", "map-never-known", "number-never-known"],
+)
+def test_a_line_is_not_cleared_when_its_new_owner_failed_before_it_was_heard_of(stack: Workspace, text: str) -> None:
+    """With --continue-on-error, the old resource of a renamed line stays in the state when the new one is refused."""
+    up(stack, 'forward("old", NA, OFFICE)')
+    break_line(stack, 1)
+    program(stack, text)
+    failed = stack.up("--continue-on-error", fails=True).output
+    assert live(stack) == [OFFICE, "", ""]
+    assert "old" in stack.state(), failed
+    stack.emulator.clear_faults()
+    program(stack, text.replace('"office"', "OFFICE"))
+    stack.up()
+    assert live(stack)[0] == OFFICE
+    assert "old" not in stack.state()
+    assert (stack.emulator.phone_numbers[0].id, "") not in stack.writes()
+    stack.empty_preview()
+
+
+@pytest.mark.skins
+def test_a_failure_does_not_keep_a_destroy_from_clearing(stack: Workspace) -> None:
+    """`destroy --continue-on-error` clears every line that it can; a fleet that fails in part clears the rest."""
+    up(stack, 'forward("x", NA, OFFICE)\nfleet("y", {NB: OFFICE, NC: OFFICE})')
+    break_line(stack, 1)
+    stack.run("destroy", "--yes", "--skip-preview", "--continue-on-error", fails=True)
+    assert live(stack) == ["", OFFICE, ""]
+    stack.emulator.clear_faults()
+    stack.run("destroy", "--yes", "--skip-preview")
+    assert live(stack) == ["", "", ""]
+
+
 # Lines that are only read
 
 

@@ -393,10 +393,10 @@ def test_the_rotation_hands_over(github: GitHub, gitlab: GitLab) -> None:
     assert [done.code for done in runs] == [0, 0, 0], runs
     assert [number for _, number in stack.writes()] == ["+12025550190", "+12025550191"]
 
-    stack.configure(f"{PROJECT}:today", "2027-01-25")
+    stack.configure(f"{PROJECT}:today", "2026-01-11")
     uncovered, _ = github.step("rotation", "rotation", "up")
     assert uncovered.code != 0
-    assert "nobody is on call on 2027-01-25" in uncovered.output
+    assert "nobody is on call on 2026-01-11" in uncovered.output
     assert stack.emulator.phone_numbers[0].forwarding_number == "+12025550191"
 
 

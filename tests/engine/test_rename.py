@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workspace import Workspace
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 OFFICE, DESK = "+12025559999", "+12025558888"
 
@@ -44,14 +44,14 @@ def named(stack: Workspace, text: str) -> str:
         ),
         pytest.param(
             'forward("old", phone_number=NA, forwarding_number=OFFICE)',
-            ("--replace", "urn:pulumi:dev::engine-test::pulumi-python:dynamic/linq:PhoneNumberForwarding::old"),
+            ("--replace", "**::old"),
             id="replaced",
         ),
         pytest.param('forward("new", phone_number_id=A.upper(), forwarding_number=OFFICE)', (), id="renamed-to-id"),
         pytest.param(
             'forward("old", phone_number=NA, forwarding_number=OFFICE, opts=pulumi.ResourceOptions('
             "delete_before_replace=True))",
-            ("--replace", "urn:pulumi:dev::engine-test::pulumi-python:dynamic/linq:PhoneNumberForwarding::old"),
+            ("--replace", "**::old"),
             id="replaced-deleting-first",
         ),
     ],

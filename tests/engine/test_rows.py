@@ -16,7 +16,7 @@ from workspace import PROJECT, Workspace
 
 from linq_provider.emulator import Emulator, Fault
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.skins]
 
 OFFICE, DESK = "+12025559999", "+12025558888"
 LINES = int(os.environ.get("FLEET_LINES", "100"))  # `make soak`: 1000
@@ -58,7 +58,9 @@ def test_row_14_a_refused_write_is_asked_once(stack: Workspace) -> None:
         stack.emulator.fail(Fault.error(status), times=None, method="PUT", path_contains=line.id)
     shown = stack.up("--continue-on-error", fails=True).output
     for line, (status, said) in zip(refused, refusals.items(), strict=True):
-        message = shown.partition(f"PUT /v3/phone_numbers/{line.id} failed: HTTP {status}")[2].partition("\n")[0]
+        message = shown.partition(f"PUT /v3/phone_numbers/{line.id} ({line.phone_number}) failed: HTTP {status}")[
+            2
+        ].partition("\n")[0]
         assert said in f"HTTP {status}{message}"
         assert "attempts" not in message
     assert sorted(stack.writes()) == sorted((line.id, OFFICE) for line in stack.emulator.phone_numbers)

@@ -92,7 +92,6 @@ STRANGE = "contains a space, a line break or a non-ASCII character; copy the key
 @pytest.mark.parametrize(
     ("key", "reason"),
     [
-        ("", "is empty."),
         (f"{CANARY}\n", STRANGE),
         (f"{CANARY} ", STRANGE),
         (f"{CANARY}\r\nX-Evil: 1", STRANGE),
@@ -103,7 +102,7 @@ STRANGE = "contains a space, a line break or a non-ASCII character; copy the key
         (f"Bearer {CANARY}", STRANGE),
         (CANARY.ljust(4097, "k"), "is longer than 4096 characters; that is no API key."),
     ],
-    ids=["empty", "newline", "space", "header", "nul", "delete", "latin-1", "euro", "Bearer", "long"],
+    ids=["newline", "space", "header", "nul", "delete", "latin-1", "euro", "Bearer", "long"],
 )
 @pytest.mark.parametrize("name", ["linq:apiKey", "LINQ_API_V3_API_KEY", "LINQ_API_KEY_OVERRIDE"])
 def test_row_27_a_key_that_cannot_be_one_is_refused_and_never_repeated(name: str, key: str, reason: str) -> None:
@@ -114,6 +113,27 @@ def test_row_27_a_key_that_cannot_be_one_is_refused_and_never_repeated(name: str
     assert not any(CANARY[i : i + 8] in str(caught.value) for i in range(len(CANARY) - 7))
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "next_step"),
+    [
+        ("linq:apiKey", None, "Run `pulumi config set --secret linq:apiKey` and enter the key."),
+        ("linq:apiKey", "emea", "Give it the key of the account, from a secret setting."),
+        (
+            "LINQ_API_V3_API_KEY",
+            None,
+            "Set it to the key of the Linq account, or run `pulumi config set --secret linq:apiKey`.",
+        ),
+        ("LINQ_API_KEY_OVERRIDE", None, "Unset it, or set it to the key that is to be used in place of every other."),
+    ],
+    ids=["configuration", "linq.Provider", "environment", "override"],
+)
+def test_an_empty_key_says_the_next_step(name: str, provider: str | None, next_step: str) -> None:
+    """A variable or setting that is there and empty is named, with what to do about this one."""
+    with pytest.raises(ConfigurationError) as caught:
+        Settings.load({"linq:explicitProvider": provider, name: ""}, environ={name: ""})
+    assert str(caught.value) == f"{name} is empty. {next_step}"
 
 
 @pytest.mark.parametrize("key", ["k" * 4096, "!key", "key~"], ids=["longest", "first-printable", "last-printable"])

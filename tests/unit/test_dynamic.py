@@ -203,7 +203,9 @@ def test_gone_leaves_the_state(
     emulator.remove_number(SALES)
     read = provider.read(SALES, state(OFFICE))
     assert (read.id, read.outs) == ("", {})
-    assert capsys.readouterr().out.startswith(f"linq: Line {SALES} is no longer among the lines of this key")
+    assert capsys.readouterr().out.startswith(
+        f"linq: Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key"
+    )
 
 
 def test_get_has_no_inputs_to_return(provider: PhoneNumberForwardingProvider, emulator: Emulator) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
@@ -41,11 +42,16 @@ ANSWER = json.dumps({"phone_numbers": [LINE]}, ensure_ascii=False).encode()
 
 
 def error_of(
-    status: int, *, headers: Mapping[str, str] | None = None, body: bytes = b"", method: str = "GET"
+    status: int,
+    *,
+    headers: Mapping[str, str] | None = None,
+    body: bytes = b"",
+    method: str = "GET",
+    settings: Settings = SETTINGS,
 ) -> APIError:
     """The exception for an answer to a request of this method."""
     return error_from(
-        Answer(status, headers or {}, body), request=Request(method, "/v3/phone_numbers"), settings=SETTINGS
+        Answer(status, headers or {}, body), request=Request(method, "/v3/phone_numbers"), settings=settings
     )
 
 
@@ -143,11 +149,11 @@ def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        (b'{"a": NaN}', "NaN, which is no JSON"),
-        (b'{"a": Infinity}', "Infinity, which is no JSON"),
-        (b'{"a": -Infinity}', "-Infinity, which is no JSON"),
+        (b'{"a": NaN}', "NaN, which is not JSON"),
+        (b'{"a": Infinity}', "Infinity, which is not JSON"),
+        (b'{"a": -Infinity}', "-Infinity, which is not JSON"),
         (b'{"a": 1, "a": 2}', "JSON with a key twice"),
-        (b"[]", "JSON, but no object"),
+        (b"[]", "JSON, but not an object"),
     ],
 )
 def test_row_07_an_answer_that_cannot_be_trusted_says_why(body: bytes, why: str) -> None:
@@ -205,11 +211,28 @@ def test_the_error_body_of_linq_is_read_in_full() -> None:
 
 
 def test_row_14_a_401_says_where_the_key_came_from() -> None:
-    """The next step names the source, both ways to set a key, and the override for after a rotation."""
+    """The next step names the source, how to set a key there, and the override for after a rotation."""
     said = str(error_of(401))
     assert "The key came from linq:apiKey." in said
     assert "`pulumi config set --secret linq:apiKey`" in said
     assert "`pulumi up --refresh=false`, or set LINQ_API_KEY_OVERRIDE." in said
+
+
+@pytest.mark.parametrize(
+    ("source", "next_step"),
+    [
+        ("LINQ_API_V3_API_KEY", "Set this variable to a valid key; `linq-provider doctor` tries it."),
+        (
+            "LINQ_API_KEY_OVERRIDE",
+            "Set this variable to a valid key, or unset it, so that the key of the stack or of the environment is used.",
+        ),
+        ("the argument api_key", "Give a valid one."),
+    ],
+)
+def test_a_401_of_another_key_says_nothing_about_stacks(source: str, next_step: str) -> None:
+    """A key from the environment is in no stack, so nothing about a rotation there can help."""
+    error = error_of(401, settings=replace(SETTINGS, api_key_source=source))
+    assert error.next_step == f"The key came from {source}. {next_step}"
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 503])
@@ -223,12 +246,12 @@ def test_every_error_ends_with_a_next_step(status: int) -> None:
 @pytest.mark.parametrize(
     ("method", "status", "next_step"),
     [
-        ("PUT", 400, "Linq does not take this: mend the forwarding_number that is declared for the line."),
-        ("PUT", 422, "Linq does not take this: mend the forwarding_number that is declared for the line."),
-        ("GET", 400, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("PUT", 400, "Linq does not accept this: correct the forwarding_number that is declared for the line."),
+        ("PUT", 422, "Linq does not accept this: correct the forwarding_number that is declared for the line."),
+        ("GET", 400, "Check linq:baseUrl: Linq's API does not send such an answer."),
         ("PUT", 403, "Ask the owner of the Linq account for a key that may write this line."),
         ("PUT", 404, "See which lines this key sees with `linq-provider numbers`."),
-        ("GET", 404, "Check linq:baseUrl: Linq's API would not answer so."),
+        ("GET", 404, "Check linq:baseUrl: Linq's API does not send such an answer."),
         ("PUT", 429, "Run the command again later."),
         ("GET", 300, "Set linq:baseUrl to the final address."),
         ("GET", 502, " Run the command again."),

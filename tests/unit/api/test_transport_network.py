@@ -267,8 +267,8 @@ def test_row_12_plain_http_on_a_tls_port_is_refused_in_one_attempt() -> None:
         with pytest.raises(APIConnectionError) as caught:
             client_to(f"https://127.0.0.1:{server.port}").list_phone_numbers()
         assert re.sub("[A-Z]+_[A-Z_]+_NUMBER|HTTP_REQUEST", "REASON", str(caught.value)) == (
-            "GET /v3/phone_numbers: the TLS connection was refused: REASON. Check linq:baseUrl; a company's own"
-            " certificate authority belongs into REQUESTS_CA_BUNDLE."
+            "GET /v3/phone_numbers: the TLS connection was refused: REASON. Check linq:baseUrl; if your company has"
+            " its own certificate authority, set REQUESTS_CA_BUNDLE to its file."
         )
         assert server.connections == 1
         assert KEY.encode() not in b"".join(server.received)

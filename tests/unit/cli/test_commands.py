@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -56,6 +57,15 @@ def test_wrong_usage_is_one_sentence_and_exit_1(run: Run, arguments: list[str]) 
     assert (code, shown) == (1, "")
     assert said.endswith("--help`.\n")
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments", [["numbers", "--jsn"], ["export", "--forc"], ["emulator", "--port", "x"], ["xyz"]]
+)
+def test_wrong_usage_ends_with_one_mark(run: Run, arguments: list[str]) -> None:
+    """What click says may end with a mark of its own; no other stands behind it."""
+    said = run(*arguments)[2]
+    assert re.search(r"(?<![.?])[.?] See `", said) or re.search(r"\?\)\. See `", said), said
 
 
 @pytest.mark.parametrize("missing", ["click", "rich"])

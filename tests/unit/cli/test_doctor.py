@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -108,7 +109,7 @@ def test_where_calls_may_go(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> 
     code, checks = doctor()
     assert code == 1
     assert checks["destinations"]["mark"] == "fails"
-    assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is no country."
+    assert checks["destinations"]["finding"] == "LINQ_ALLOWED_FORWARDINGS names UK, which is not a country."
 
 
 @pytest.mark.usefixtures("machine")
@@ -195,6 +196,21 @@ def test_a_python_without_the_package(doctor: Doctor, machine: Path) -> None:
         in (checks["Python of the provider"]["finding"])
     )
     assert sys.executable in checks["Python of the provider"]["fix"]
+
+
+@pytest.mark.parametrize("folder", ["venv", "my venv"])
+def test_a_forgotten_virtual_environment(
+    doctor: Doctor, machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Where the package is in a virtual environment that is not activated, the fix is the command that activates it."""
+    program(machine / "python3", "echo \"ModuleNotFoundError: No module named 'linq_provider'\" >&2; exit 1")
+    activate = tmp_path / folder / "bin" / "activate"
+    activate.parent.mkdir(parents=True)
+    activate.touch()
+    monkeypatch.setattr(sys, "prefix", str(tmp_path / folder))
+    assert doctor()[1]["Python of the provider"]["fix"] == (
+        f"Run `. {shlex.quote(str(activate))}`, or set PULUMI_PYTHON_CMD to {sys.executable}."
+    )
 
 
 def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

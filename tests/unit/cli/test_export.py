@@ -63,6 +63,7 @@ ROSTER = """\
 "+12025550100": "+12025559999"  # iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
 "+12025550101": ""  # 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
 """
+COUNT = "2 lines, 1 of them forwarded"  # what stderr says of the account
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -93,12 +94,12 @@ def declared(program: str) -> list[dict[str, Any]]:
 
 def test_a_program(export: Run) -> None:
     """The default is a program on stdout that declares each line in the order of the numbers, after one GET."""
-    assert export() == (0, PROGRAM, "")
+    assert export() == (0, PROGRAM, f"Program written to stdout: {COUNT}.\n")
 
 
 def test_a_roster(export: Run) -> None:
     """`--format yaml` prints a roster, with how to use it."""
-    assert export("--format", "yaml") == (0, ROSTER, "")
+    assert export("--format", "yaml") == (0, ROSTER, f"Roster written to stdout: {COUNT}.\n")
 
 
 def test_only_reads(export: Run, emulator: Emulator) -> None:
@@ -110,14 +111,14 @@ def test_only_reads(export: Run, emulator: Emulator) -> None:
 @pytest.mark.parametrize("name", ["lines.yaml", "lines.YML"])
 def test_the_name_of_the_file_decides(export: Run, name: str) -> None:
     """A file that ends in .yaml or .yml becomes a roster, which load_roster reads as the account is."""
-    assert export("-o", name) == (0, "", "")
+    assert export("-o", name) == (0, "", f"Roster written to {name}: {COUNT}.\n")
     assert load_roster(name) == {"+12025550100": "+12025559999", "+12025550101": ""}
     assert f'file="{name}"' in Path(name).read_text()
 
 
 def test_a_dash_is_stdout(export: Run) -> None:
     """`-o -` is stdout."""
-    assert export("-o", "-") == (0, PROGRAM, "")
+    assert export("-o", "-")[:2] == (0, PROGRAM)
 
 
 @pytest.mark.parametrize("lines", [0, 1, 50, 51, 10_000])
@@ -172,7 +173,13 @@ def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -
     for number, target in [("+12025550102", "+12025550103"), ("+12025550103", "+12025550102"), ("+12025550104", "+12025550102")]:  # fmt: skip
         emulator.add_number(number, target)
     code, program, said = export()
-    assert (code, said) == (0, "3 of 5 lines cannot be declared as they are; comments in the output say why.\n")
+    assert (code, said.splitlines()) == (
+        0,
+        [
+            "Program written to stdout: 2 lines, 2 of them forwarded.",
+            "3 of 5 lines cannot be declared as they are; comments in the output say why.",
+        ],
+    )
     assert [each["phone_number"] for each in declared(program)] == ["+12025550100", "+12025550104"]
     assert (
         "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format"
@@ -192,7 +199,7 @@ def test_a_roster_in_csv_is_read_back(export: Run, emulator: Emulator) -> None:
         f"+12025550100,+12025559999,{kinds[1]},182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e\n"
         f"+12025550101,none,{kinds[0]},29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10\n"
     )
-    assert export("-o", "lines.csv") == (0, "", "")
+    assert export("-o", "lines.csv") == (0, "", f"Roster written to lines.csv: {COUNT}.\n")
     assert load_roster("lines.csv") == {"+12025550100": "+12025559999", "+12025550101": ""}
 
 
@@ -209,6 +216,7 @@ def test_what_cannot_be_declared_in_csv_is_told_on_stderr(export: Run, emulator:
     assert code == 0
     assert load_roster_of(text) == {"+12025550100": "+12025559999"}
     assert said.splitlines() == [
+        "Roster written to stdout: 1 line, 1 of them forwarded.",
         "1 of 2 lines cannot be declared as they are:",
         "+12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format: write digits in"
         " place of the letters",
@@ -286,7 +294,7 @@ def test_force_replaces(export: Run) -> None:
     Path("real.py").write_text("mine")
     Path("real.py").chmod(0o600)
     Path("link.py").symlink_to("real.py")
-    assert export("-o", "link.py", "--force") == (0, "", "")
+    assert export("-o", "link.py", "--force") == (0, "", f"Program written to link.py: {COUNT}.\n")
     assert Path("real.py").read_text() == PROGRAM
     assert stat.S_IMODE(Path("real.py").stat().st_mode) == 0o600
     assert sorted(path.name for path in Path().iterdir()) == ["link.py", "real.py"]
@@ -294,7 +302,7 @@ def test_force_replaces(export: Run) -> None:
 
 def test_force_makes_a_new_file_too(export: Run) -> None:
     """`--force` without a file to replace writes a new one."""
-    assert export("-o", "new.py", "--force") == (0, "", "")
+    assert export("-o", "new.py", "--force")[:2] == (0, "")
     assert Path("new.py").read_text() == PROGRAM
 
 

@@ -147,8 +147,8 @@ def test_what_no_proxy_does_not_mean(way: Way, no_proxy: str) -> None:
     ("file", "problem"),
     [
         ("missing.pem", "does not exist"),
-        ("text.pem", "is no PEM file of certificates"),
-        ("empty.pem", "is no PEM file of certificates"),
+        ("text.pem", "is not a PEM file of certificates"),
+        ("empty.pem", "is not a PEM file of certificates"),
         ("/dev/null", "cannot be read"),
     ],
 )

@@ -131,3 +131,30 @@ def test_an_error_of_the_api_is_one_line(numbers: Numbers, emulator: Emulator) -
     assert (code, shown) == (1, "")
     assert "3006" in said
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shown"),
+    [
+        (["--forwarded"], ["0100"]),
+        (["--search", "555-0101"], ["0101"]),
+        (["--search", "(202) 555 01"], ["0100", "0101", "0102"]),
+        (["--search", "+1202555.9999"], ["0100"]),
+        (["--search", "29B7A7A0-54A1"], ["0101"]),
+        (["--search", "555 010", "--forwarded"], ["0100"]),
+        (["--search", ""], ["0100", "0101", "0102"]),
+    ],
+    ids=" ".join,
+)
+def test_some_of_them(numbers: Numbers, arguments: list[str], shown: list[str]) -> None:
+    """`--forwarded` and `--search` choose lines, by any part of number, forwarding number or id, however it is written."""
+    code, text, said = numbers(*arguments)
+    assert (code, said) == (0, "")
+    assert [line[8:12] for line in text.splitlines()] == shown
+    assert [line["phone_number"][8:12] for line in json.loads(numbers("--json", *arguments)[1])] == shown
+
+
+def test_none_of_them(numbers: Numbers) -> None:
+    """Where no line is found, stderr says so and the exit status is 0."""
+    assert numbers("--search", "999 000") == (0, "", "None of the 3 lines of this key matches.\n")
+    assert json.loads(numbers("--search", "x", "--json")[1]) == []

@@ -108,6 +108,29 @@ def test_on_a_terminal_it_says_what_takes_its_time(emulator: Emulator, terminal:
 
 
 @pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("doctor",), ("Checking: Pulumi CLI", "Checking: Python of the provider", "Checking: way to the API")),
+        (("check", "lines.yaml"), ("Reading lines.yaml",)),
+        (("drift", "--roster", "lines.yaml"), ("Reading lines.yaml",)),
+    ],
+    ids=["doctor", "check", "drift"],
+)
+def test_everything_that_may_be_slow_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, terminal: Any, arguments: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    """Checks that start a program or ask the network, and the reading of a roster, say on a terminal what takes its time."""
+    monkeypatch.chdir(tmp_path)
+    Path("lines.yaml").write_text('"+12025550100": ""\n')
+    _, shown, _ = ended(*MODULE, *arguments, stderr=terminal.descriptor)
+    said = terminal.close()
+    assert [each for each in words if each not in said] == []
+    assert "Checking: " not in shown
+    assert "Reading " not in shown
+
+
+@pytest.mark.usefixtures("emulator")
 def test_on_a_terminal_there_is_a_table(terminal: Any) -> None:
     """A process whose stdout is a terminal prints a table with a header, and ends with exit status 0."""
     assert ended(*MODULE, "numbers", stdout=terminal.descriptor)[0] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from linq_provider.emulator import Emulator, Fault
 from linq_provider.errors import (
     APIResponseValidationError,
     AuthenticationError,
+    FleetError,
     InternalServerError,
     LinqError,
     NotFoundError,
@@ -317,6 +319,22 @@ def test_a_failed_write_changes_nothing_here(account: Account, emulator: Emulato
     with pytest.raises(NotFoundError):
         account.set_forwarding_number(line, OFFICE)
     assert forwarding(account) == ""
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.error(404), Fault.error(400), Fault.reset_before_read()], ids=lambda fault: fault.name
+)
+def test_a_failed_write_names_the_number_and_the_id(account: Account, emulator: Emulator, fault: Fault) -> None:
+    """Who declared the line by its number has never seen its id."""
+    line = account.require(SALES_NUMBER)
+    emulator.fail(fault, times=None)
+    with pytest.raises(
+        LinqError, match=rf"^PUT /v3/phone_numbers/{SALES} \({re.escape(SALES_NUMBER)}\)( failed)?: "
+    ) as failure:
+        account.set_forwarding_number(line, OFFICE)
+    told = FleetError("1 of 2 lines is not as declared", {SALES_NUMBER: failure.value}, next_step="")
+    assert str(told).count(SALES_NUMBER) == 1  # where the number stands before it already
+    assert SALES not in str(told)
 
 
 def test_after_a_write_in_doubt_the_list_is_asked_for_again(account: Account, emulator: Emulator) -> None:

@@ -50,7 +50,7 @@ def test_one_line_with_two_numbers_is_refused() -> None:
         declarations.declare({SALES: DESK})
     assert str(refused.value) == (
         f"Line {SALES} is declared by another resource of this program too."
-        " Remove one of the two; which one's number would win is not defined."
+        " Remove one of the two: otherwise either number could be used."
     )
 
 

@@ -79,7 +79,7 @@ def test_numbers_that_are_not_in_use_are_told_once(guard: DestinationGuard, said
     guard.tell()
     assert said == [
         "New or changed numbers in a range that is not in use: 2 in Egypt (+20); as far as version"
-        f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes; the run goes on."
+        f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes. The run continues."
     ]
 
 

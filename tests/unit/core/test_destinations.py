@@ -102,7 +102,7 @@ def test_a_country_that_is_none_is_refused(allowed: str, hint: str) -> None:
     """No number could ever pass it, which nobody can mean."""
     with pytest.raises(ConfigurationError) as refused:
         rule(allowed)
-    assert str(refused.value).startswith(f"linq:allowedForwardings names {allowed}, which is no country.")
+    assert str(refused.value).startswith(f"linq:allowedForwardings names {allowed}, which is not a country.")
     assert hint in str(refused.value)
 
 

@@ -127,8 +127,8 @@ NAMED = {
     " \u00a0": "it is blank: write '+', country code and number",
     "+1415555010O": "write digits in place of the letters",
     "+1-800-FLOWERS": "write digits in place of the letters; and remove the dashes",
-    "+1202555\u0661\u0662\u0663\u0664": "type it anew: its digits or its plus sign are those of another script",
-    "\uff0b14155550100": "type it anew: its digits or its plus sign are those of another script",
+    "+1202555\u0661\u0662\u0663\u0664": "type it again: its digits or its plus sign are those of another script",
+    "\uff0b14155550100": "type it again: its digits or its plus sign are those of another script",
     "+1_415_555": "write '+', country code and number, 2 to 15 digits in all, like +12025551234",
     "1" * 101: "it is longer than any phone number",
 }
@@ -165,7 +165,7 @@ def test_a_number_without_plus_is_never_only_told_to_put_it(text: str, hint: str
 @pytest.mark.parametrize("text", ["182bd5e5-6e1a-4fe4-a799", "{182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e}", "182BD5E5 6E1A"])
 def test_a_phone_number_id_that_was_cut_is_told_so(text: str) -> None:
     """What looks like an id is no number with letters in it."""
-    assert line_problem(text) == "is no whole phone_number_id: copy it again from `linq-provider numbers`"
+    assert line_problem(text) == "is not a complete phone_number_id: copy it again from `linq-provider numbers`"
 
 
 PIECES = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -158,7 +159,9 @@ def test_create_with_overwrite_says_what_it_replaced(lifecycle: ForwardingLifecy
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     assert lifecycle.create(declared(to, overwrite=True)).overwrite is True
     assert world.writes() == [(SALES, to)]
-    assert world.said == [f"Line {SALES} was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."]
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."
+    ]
 
 
 def test_create_of_a_line_out_of_sight(lifecycle: ForwardingLifecycle, world: World) -> None:
@@ -172,7 +175,7 @@ def test_create_of_an_unknown_number(lifecycle: ForwardingLifecycle, world: Worl
     """The engine resolves every input before a create; where one is not known all the same, nothing is written."""
     with pytest.raises(LinqError) as refused:
         lifecycle.create(declared(UNKNOWN))
-    assert str(refused.value) == "An input that must be known by now is not. Please report this."
+    assert str(refused.value) == "An input that must be known by now is still unknown. Please report this."
     assert world.writes() == []
 
 
@@ -201,7 +204,7 @@ def test_a_second_create_of_one_line_is_refused(lifecycle: ForwardingLifecycle, 
     """A line that this run created by number is refused by id and named, for the same number and with overwrite too."""
     lifecycle.create(declared(OFFICE))
     for news in (declared(OFFICE, line=SALES), declared(DESK, line=SALES, overwrite=True)):
-        with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
+        with pytest.raises(RefusedError, match=rf"Line {SALES} \({re.escape(SALES_NUMBER)}\) is declared by another"):
             lifecycle.create(news)
     assert world.writes() == [(SALES, OFFICE)]
 
@@ -297,7 +300,9 @@ def test_update_with_overwrite_says_what_it_replaced(lifecycle: ForwardingLifecy
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     lifecycle.update(recorded(OFFICE), declared(DESK, overwrite=True))
     assert world.writes() == [(SALES, DESK)]
-    assert world.said == [f"Line {SALES} was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."]
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."
+    ]
 
 
 def test_update_of_a_line_that_already_holds_the_number(lifecycle: ForwardingLifecycle, world: World) -> None:
@@ -311,7 +316,7 @@ def test_update_of_a_line_that_another_resource_took(lifecycle: ForwardingLifecy
     """A line that another resource created in this run is named, and not written by a second one."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.create(declared(OFFICE, line=SALES))
-    with pytest.raises(RefusedError, match=f"Line {SALES} is declared by another resource of this program too"):
+    with pytest.raises(RefusedError, match=rf"Line {SALES} \({re.escape(SALES_NUMBER)}\) is declared by another"):
         lifecycle.update(recorded(OFFICE), declared(DESK))
     assert world.writes() == []
 
@@ -347,7 +352,7 @@ def test_read_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: Worl
     world.emulator.remove_number(SALES)
     assert lifecycle.read(recorded(OFFICE)) is None
     assert world.said == [
-        f"Line {SALES} is no longer among the lines of this key and leaves the state; if it still exists"
+        f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key and leaves the state; if it still exists"
         " under another key, it keeps its forwarding."
     ]
 
@@ -474,7 +479,7 @@ def test_delete_of_a_line_that_is_not_there(lifecycle: ForwardingLifecycle, worl
     lifecycle.delete(recorded(OFFICE))
     assert world.writes() == [(SALES, "")]
     assert world.said == [
-        f"Line {SALES} is not there any more, so there was nothing to clear; if it still exists under"
+        f"Line {SALES} ({SALES_NUMBER}) is not there any more, so there was nothing to clear; if it still exists under"
         " another key, it keeps its forwarding."
     ]
 
@@ -597,7 +602,7 @@ def test_a_write_that_may_overwrite_replaces_another_number(world: World) -> Non
     assert world.writes() == [(SALES, OFFICE), (SUPPORT, DESK)]
     assert world.said == [
         f"Line {line} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
-        for line in (SALES, SUPPORT)
+        for line in (f"{SALES} ({SALES_NUMBER})", f"{SUPPORT} ({SUPPORT_NUMBER})")
     ]
 
 

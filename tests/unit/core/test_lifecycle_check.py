@@ -67,7 +67,7 @@ from linq_provider.errors import (
             "forwarding_number is not in E.164 format: if it is a number of the US or Canada, put + in front",
         ),
         (declared("office"), "forwarding_number is not in E.164 format: write digits in place of the letters"),
-        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it anew: its digits"),
+        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it again: its digits"),
         (declared(" "), "forwarding_number is not in E.164 format: it is blank: write '+', country code and number"),
     ],
 )
@@ -325,7 +325,7 @@ def test_check_without_a_live_check_validates_only(world: World) -> None:
 
 
 ROUND = "The line forwards to another line that forwards back."
-ROUND += " Calls would go round and never ring: declare another forwarding_number."
+ROUND += " Calls would go in a circle and never ring: declare another forwarding_number."
 
 
 def all_problems(lifecycle: ForwardingLifecycle, program: Sequence[Inputs]) -> list[str]:
@@ -337,7 +337,7 @@ def all_problems(lifecycle: ForwardingLifecycle, program: Sequence[Inputs]) -> l
 def test_check_refuses_a_line_that_forwards_to_itself(lifecycle: ForwardingLifecycle, line: str) -> None:
     """A line that forwards to its own number is refused, however it is named."""
     assert problems(lifecycle, declared(SALES_NUMBER, line=line)) == [
-        "The line forwards to itself. Calls would go round and never ring: declare another forwarding_number."
+        "The line forwards to itself. Calls would go in a circle and never ring: declare another forwarding_number."
     ]
 
 
@@ -375,8 +375,8 @@ def test_a_line_under_two_names_is_refused(lifecycle: ForwardingLifecycle) -> No
     assert problems(lifecycle, declared(DESK, line=SALES, overwrite=True)) == []
     unchanged = declared(OFFICE, line=SALES_NUMBER)
     assert problems(lifecycle, unchanged, unchanged) == [
-        f"Line {SALES} is declared by another resource of this program too: once by phone_number, once by"
-        " phone_number_id. Remove one of the two; which one's number would win is not defined."
+        f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program too: once by phone_number, once by"
+        " phone_number_id. Remove one of the two: otherwise either number could be used."
     ]
 
 

@@ -244,7 +244,7 @@ def test_a_delete_leaves_the_line_that_has_the_number_now(world: World, by: str)
     world.process().delete(recorded(OFFICE, by=by))
     assert world.emulator.forwarding(new) == OFFICE
     assert world.said == [
-        f"Line {SALES} is not there any more, so there was nothing to clear; if it still exists under another key, it"
+        f"Line {SALES} ({SALES_NUMBER}) is not there any more, so there was nothing to clear; if it still exists under another key, it"
         f" keeps its forwarding. {SALES_NUMBER} is now line {new}, which was left alone."
     ]
 
@@ -275,7 +275,7 @@ def test_a_loop_through_a_line_that_nobody_declares(world: World) -> None:
     """Support forwards to sales by hand: sales must not forward to support, at preview or at up."""
     world.emulator.set_forwarding(SUPPORT, SALES_NUMBER)
     loop = (
-        "The line forwards to another line that forwards back. Calls would go round and never ring: declare another"
+        "The line forwards to another line that forwards back. Calls would go in a circle and never ring: declare another"
         " forwarding_number."
     )
     for line in (SALES, SALES_NUMBER):

@@ -128,7 +128,7 @@ def test_a_delete_puts_it_back(world: World, before: str) -> None:
     world.said.clear()
     single(world).delete(state)
     assert world.writes()[-1] == (SALES, before)
-    assert world.said == ([f"{NAME} forwards again as before this resource had it."] if before else [])
+    assert world.said == ([f"{NAME} forwards again as it did before this resource managed it."] if before else [])
 
 
 def test_what_was_adopted_as_it_was_is_left_without_a_write(world: World) -> None:
@@ -171,7 +171,7 @@ def test_nothing_remembered_is_cleared_and_said(world: World) -> None:
     world.emulator.set_forwarding(SALES, OFFICE)
     single(world).delete(replace(recorded(OFFICE), removed="restore"))
     assert world.writes() == [(SALES, "")]
-    assert world.said == [f"{NAME} was cleared: what it forwarded to before this resource had it is not recorded."]
+    assert world.said == [f"{NAME} was cleared: what it forwarded to before this resource managed it is not recorded."]
 
 
 def test_keep_asks_nothing(world: World) -> None:
@@ -188,7 +188,7 @@ def test_giving_back_is_no_new_declaration(world: World) -> None:
     process(world, allowed=("US",))[0].delete(state)
     assert world.writes() == [(SALES, LONDON)]
     assert world.said == [
-        f"{NAME} forwards again as before this resource had it, although that number is in the United Kingdom (+44),"
+        f"{NAME} forwards again as it did before this resource managed it, although that number is in the United Kingdom (+44),"
         " outside of linq:allowedForwardings; if it is meant, add GB there."
     ]
 

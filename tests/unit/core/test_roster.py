@@ -27,7 +27,7 @@ HIDDEN = "2025557777"  # the digits of every forwarding number below
 
 NUMBERS = st.integers(10, 10**15 - 1).map("+{}".format)  # a pattern is drawn several times as slowly
 ROSTERS = st.dictionaries(NUMBERS | st.uuids().map(str), NUMBERS | st.just(""), min_size=1)
-NO_FILE = "it is no regular file, but a folder, device or pipe."
+NO_FILE = "it is not a regular file but a folder, device or pipe."
 
 Write = Callable[..., Path]
 
@@ -196,10 +196,10 @@ def test_a_blank_cell_silences_nobody(write: Write, cell: str) -> None:
 def test_what_people_write_for_not_forwarded_is_told_the_one_word(write: Write, cell: str) -> None:
     """Each format has its own; in YAML that is an empty text, as in a program."""
     error = refused(write("lines.csv", f"line,forwarding_number\n+12025550100,{cell}\n"))
-    assert error == "lines.csv, line 2, column 2: this is no forwarding number; write none for not forwarded."
+    assert error == "lines.csv, line 2, column 2: this is not a forwarding number; write none for not forwarded."
     for text in (cell, "none"):
         error = refused(write("lines.yaml", f"+12025550100: '{text}'\n"))
-        assert error == 'lines.yaml, line 1, column 15: this is no forwarding number; write "" for not forwarded.'
+        assert error == 'lines.yaml, line 1, column 15: this is not a forwarding number; write "" for not forwarded.'
 
 
 @pytest.mark.parametrize("row", [f"+12025550100,+1{HIDDEN},", f"x,+12025550100,+1{HIDDEN}", "+12025550100,1,202,5"])
@@ -237,7 +237,7 @@ def test_a_number_that_is_none_is_refused_at_its_place(write: Write) -> None:
 def test_a_line_that_is_none_is_refused_at_its_place(write: Write) -> None:
     """Spreadsheets take the plus away."""
     expected = (
-        "the line is no phone_number_id and is not in E.164 format: if it is a number of the US or Canada, put + in"
+        "the line is not a phone_number_id and is not in E.164 format: if it is a number of the US or Canada, put + in"
         " front (+1…), else + and the country code."
     )
     assert refused(write("lines.yaml", f"\n12025550100: +1{HIDDEN}\n")) == f"lines.yaml, line 2, column 1: {expected}"
@@ -267,7 +267,7 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
         "lines.yaml has 4 problems:",
         "  - line 1, column 15: the forwarding number is not in E.164 format: if it is a number of the US or Canada,"
         " put +1 in front (+1…), else + and the country code",
-        "  - line 2, column 1: the line is no phone_number_id and is not in E.164 format: if it is a number of the US or"
+        "  - line 2, column 1: the line is not a phone_number_id and is not in E.164 format: if it is a number of the US or"
         " Canada, put +1 in front (+1…), else + and the country code",
         '  - line 2, column 12: the forwarding number is missing; write "" for not forwarded',
         "  - line 4, column 15: a roster is one mapping of lines to numbers, like +12025550100: +12025559999,"
@@ -313,7 +313,7 @@ def test_the_error_survives_pickling(write: Write) -> None:
 def test_a_roster_without_lines_is_refused(write: Write, name: str, text: str) -> None:
     """An emptied file must not silence everybody."""
     assert refused(write(name, text)) == (
-        f"{name} names no lines. An empty roster is refused: it would silence every line of a fleet."
+        f"{name} names no lines. An empty roster is refused: it would clear every line of a fleet."
     )
 
 
@@ -391,7 +391,7 @@ def test_a_file_that_is_not_there_is_refused(write: Write, tmp_path: Path) -> No
     assert refused(Path("a\0.csv")) == "a .csv cannot be read: no file can have this name."
     for name in ("lines.txt", "lines"):
         error = refused(write(name, f"+12025550100: +1{HIDDEN}"))
-        assert error == f"{name} is no roster: its name must end in .yaml, .yml or .csv."
+        assert error == f"{name} is not a roster: its name must end in .yaml, .yml or .csv."
 
 
 def test_a_device_or_a_pipe_is_never_read_or_waited_for(write: Write) -> None:

@@ -38,9 +38,14 @@ BY_ID = {line.id: line for line in LINES}
 NAMES, PROVIDERS = "abc", ("default", "other")
 NUMBERS = ["", "+12025559991", "+12025559992", LINES[0].phone_number, LINES[1].phone_number]
 HAND_NUMBERS = ["", "", "+12025559991", "+12025550666"]
-COMMANDS = ("up done", "up --refresh done", "up refused at preview", "up failed", "refresh done", "destroy done")
+COMMANDS = ("up done", "up --refresh done", "up failed", "refresh done", "destroy done")
 WRITES = ("create writes", "update writes", "delete writes", "delete leaves a declared line")
-REFUSALS = ("foreign number not cleared", "foreign number kept", "delete refused because its new owner failed")
+REFUSALS = (
+    "up refused at preview",
+    "foreign number not cleared",
+    "foreign number kept",
+    "delete refused because its new owner failed",
+)
 INTERRUPTED = ("replacement interrupted", "replacement finished")
 SEEN: Counter[str] = Counter()  # how often each of them happened
 T = TypeVar("T")

@@ -29,7 +29,11 @@ NO_MESSAGES = {
     "no Pulumi.yaml project file",  # the same
     "Asking Linq for the lines",  # while it works
     "Reading stack …",  # the same
+    "Reading …",  # the same
+    "Checking: …",  # the same
     "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
+    "Made the project … in ……. Go on with its README.md.",  # what was done
+    "…; comments in … say why.",  # after how many lines are left out
     "the argument api_key",  # where a key came from, inside of the message of a 401
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
@@ -40,6 +44,9 @@ OUTPUT = {
     ("drift.py", "HELP"),
     ("check_rosters.py", "_print"),
     ("destinations.py", "summary"),
+    ("export.py", "_report"),
+    ("init.py", "FILES"),
+    ("init.py", "_texts"),
     ("output.py", "count_forwarded"),
     *(("drift.py", name) for name in ("_print", "_summary", "_count")),
     *(("exported.py", name) for name in ("PROGRAM", "PROGRAM_OF_NOTHING", "ROSTER", "ROSTER_OF_NOTHING", "LEFT_OUT")),
@@ -160,8 +167,8 @@ def texts(node: ast.AST, file: str) -> Iterator[str]:
         return
     if isinstance(node, ast.keyword) and node.arg in ("next_step", "help"):
         return
-    name = node.targets[0].id if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) else None
-    if (file, name or getattr(node, "name", None)) in OUTPUT:
+    target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+    if (file, getattr(target or node, "id" if target else "name", None)) in OUTPUT:
         return
     for field, value in ast.iter_fields(node):
         if field not in ("decorator_list", "annotation", "returns"):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import runpy
 import shlex
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,32 @@ def test_no_key_stands_in_an_example() -> None:
     key = re.compile(r"[0-9a-f]{20}|[A-Za-z0-9+/]{32}|apiKey: *\S|secure:|Bearer |API_KEY=[^…]|^encryptionsalt:", re.M)
     for file in files_of(EXAMPLES):
         assert key.search(file.read_text()) is None, file
+
+
+@pytest.mark.parametrize(
+    ("day", "swaps", "person"),
+    [
+        ("2026-01-12", "{}", "ada"),
+        ("2026-01-18", "{}", "ada"),
+        ("2026-01-19", "{}", "grace"),
+        ("2040-01-01", "{}", "linus"),
+        ("2026-01-25", "{2026-01-19: linus}", "linus"),
+        ("2026-01-26", "{2026-01-19: linus}", "linus"),
+        ("2026-01-11", "{}", "nobody is on call on 2026-01-11: rota.yaml begins on 2026-01-12"),
+        ("2026-01-12", "{2026-01-20: linus}", "rota.yaml has a swap on 2026-01-20, on which no week begins"),
+        ("2026-01-12", "{2026-01-12: alan}", "alan is on call on 2026-01-12, but has no number"),
+    ],
+)
+def test_the_rota_covers_every_day(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, day: str, swaps: str, person: str
+) -> None:
+    """on-call-rotation: a week each, again and again; who is on call does not end, and a mistake in a swap is named."""
+    rotation = EXAMPLES / "on-call-rotation"
+    monkeypatch.chdir(tmp_path)
+    Path("rota.yaml").write_text((rotation / "rota.yaml").read_text().replace("swaps: {}", f"swaps: {swaps}"))
+    shift_of = runpy.run_path(str(rotation / "rota.py"), run_name="rota")["shift_of"]
+    try:
+        found = shift_of(date.fromisoformat(day), "rota.yaml").person
+    except ValueError as error:
+        found = str(error)
+    assert found.startswith(person)

@@ -27,6 +27,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLE = CHECKOUT / "examples" / "testing-your-stack"
 BLOCKS, COMMANDS = blocks(), commands()
 PAGES = {"README.md": CHECKOUT / "README.md"} | {page.name: page for page in (CHECKOUT / "docs").glob("*.md")}
+COMPLETIONS = [command for command in COMMANDS if "_LINQ_PROVIDER_COMPLETE" in command.text]
 UNIT_TESTS = [block for block in BLOCKS if "def test_" in block.text and "automation" not in block.text]
 LANGUAGES = {"python", "console", "yaml", "json", "csv", "text", "toml"}
 CHANGED = "+12025558888"  # in the output that a page shows: somebody has changed the first line before
@@ -130,10 +131,34 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def test_every_command_is_known() -> None:
     """Each command of a page is well-formed for a shell and calls a program that a test below, or one of the engine, checks."""
     checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", ".", "find", "git"}
-    assert [str(command) for command in COMMANDS if command.words[0] not in checked] == []
+    others = [command for command in COMMANDS if command.words[0] not in checked and command not in COMPLETIONS]
+    assert list(map(str, others)) == []
     script = "\n".join(command.text for command in COMMANDS)
     done = subprocess.run(["bash", "-n", "-c", script], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("command", COMPLETIONS, ids=str)
+def test_completion_is_switched_on(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each line about completion makes its shell complete the command; where a shell is missing, it is not tried."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    shell = re.findall(r"(\w+)_source", command.text)[0]
+    if shutil.which(shell) is None:
+        pytest.skip(f"there is no {shell}")
+    before, after = {
+        "bash": ("", "complete -p linq-provider"),
+        "zsh": ("autoload -Uz compinit; compinit -u", "print $_comps[linq-provider]"),
+        "fish": ("", "complete -C 'linq-provider do'"),
+    }[shell]
+    script = "\n".join([before, command.text, after])
+    done = subprocess.run([shell, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.strip()
+
+
+def test_every_shell_has_its_completion() -> None:
+    """The page has a line for each shell that the command knows."""
+    assert {re.findall(r"(\w+)_source", command.text)[0] for command in COMPLETIONS} == {"bash", "zsh", "fish"}
 
 
 def test_a_console_block_is_made_of_commands() -> None:

@@ -109,7 +109,7 @@ def test_a_fleet_and_a_single_resource_on_one_line(registered: Registered) -> No
     ("opts", "message"),
     [
         (pulumi.ResourceOptions(import_="fleet"), "Pulumi cannot import dynamic resources"),
-        (pulumi.ResourceOptions(id="fleet"), "a fleet is no object at Linq"),
+        (pulumi.ResourceOptions(id="fleet"), "a fleet is not an object at Linq"),
     ],
 )
 def test_import_and_get_are_refused(registered: Registered, opts: pulumi.ResourceOptions, message: str) -> None:
@@ -235,7 +235,7 @@ def later(value: Any) -> Any:
 @pytest.mark.parametrize("made", [lambda m: m, lambda m: pulumi.Output.from_input("").apply(lambda _: m), later])
 def test_a_key_that_is_no_text(registered: Registered, key: Any, made: Callable[[Any], Any]) -> None:
     """It is refused in a sentence, wherever the map was made: Pulumi itself would end in a traceback."""
-    with pytest.raises(ProgramError, match=rf"forwardings has the key {key}, which is no text\. Put it in quotes"):
+    with pytest.raises(ProgramError, match=rf"forwardings has the key {key}, which is not text\. Put it in quotes"):
         run(lambda: linq.PhoneNumberForwardings("fleet", forwardings=made({key: OFFICE})))
 
 

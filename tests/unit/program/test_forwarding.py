@@ -99,7 +99,7 @@ def test_get_takes_no_phone_number(registered: Registered) -> None:
     with pytest.raises(ProgramError) as refused:
         linq.PhoneNumberForwarding.get("seen", SALES_NUMBER)
     assert str(refused.value) == (
-        "PhoneNumberForwarding.get() takes a phone_number_id, and '+12025551234' is none."
+        "PhoneNumberForwarding.get() takes a phone_number_id, but '+12025551234' is not one."
         " Look the id up with linq.get_phone_number(...).id."
     )
 
@@ -117,8 +117,7 @@ def test_two_declarations_of_one_line(registered: Registered, one: str, other: s
         with pytest.raises(ProgramError) as refused:
             forward("support", line=other)
         assert str(refused.value) == (
-            "'sales' and 'support' declare the same line."
-            " Keep one of them: which one's number would win is not defined."
+            "'sales' and 'support' declare the same line. Keep only one of them: otherwise either number could be used."
         )
         assert isinstance(refused.value, pulumi.RunError)  # printed without a traceback
         assert sales is not None

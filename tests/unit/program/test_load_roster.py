@@ -58,7 +58,7 @@ def test_a_program_is_told_at_preview(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
         f"{OUTSIDE} linq:allowedForwardings; if it is meant, add GB there.\n"
-        "What is new or changed of it is refused.\n"
+        "New or changed numbers among them are refused.\n"
         "{'+12025550100': '+442071838750'}\n"
     )
 
@@ -88,6 +88,6 @@ def test_a_rule_that_cannot_be_read_is_one_sentence(folder: Path, preview: str) 
     """At preview; at up the resource says it."""
     program = PROGRAM.replace("PREVIEW", preview) + SCRIPT
     done = run(folder, program, LINQ_ALLOWED_FORWARDINGS="UK")
-    assert (done.returncode, "names UK, which is no country" in done.stderr) == (
+    assert (done.returncode, "names UK, which is not a country" in done.stderr) == (
         (1, True) if preview == "True" else (0, False)
     )
