@@ -1,4 +1,7 @@
+"""Where calls to one Linq line are forwarded."""
+
 import pulumi
+
 import linq_provider as linq
 
 config = pulumi.Config()
