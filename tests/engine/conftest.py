@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pulumi_environment import pulumi_environment
+from reader import GIT_URL, Reader, put_python, reach_the_index
+from snippets import CHECKOUT
 from workspace import PROJECT, Workspace
 
 from linq_provider.emulator import Emulator
 
 API_KEY = "canary-4f9d2c71b8e35a60"
+# The plugin is for another index than PyPI, of which poetry alone knows nothing.
+PYTHON_TOOLS = ("uv==0.13.9", "poetry==2.5.1", "poetry-plugin-pypi-mirror==0.6.5")
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +72,64 @@ def stack(tmp_path: Path, template: Path, emulator: Emulator, skin: str) -> Iter
     yield workspace
     for provider in workspace.providers():
         os.kill(provider, signal.SIGKILL)
+
+
+@pytest.fixture(scope="session")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the git URL of the documentation leads to: a repository with what a wheel is built from, as it is now."""
+    folder = tmp_path_factory.mktemp("repository")
+    for name in ("pyproject.toml", "README.md", "LICENSE", "pytest_linq_provider.py"):
+        shutil.copy(CHECKOUT / name, folder)
+    for name in ("linq_provider", "templates"):
+        shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
+    for words in (["init", "--quiet", "."], ["add", "."], [*identity, "commit", "--quiet", "--message", "All"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def python_tools() -> Path:
+    """The programs uv and poetry, in an environment of their own that is kept in the user's cache."""
+    folder = Path.home() / ".cache" / "linq-provider" / "-".join(["python", *PYTHON_TOOLS]).replace("==", "-")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
+            subprocess.run([folder / "bin" / "python", "-m", "pip", "install", "--quiet", *PYTHON_TOOLS], check=True)
+            (folder / "done").touch()
+    return folder
+
+
+@pytest.fixture
+def stranger(tmp_path: Path, repository: Path) -> Reader:
+    """A reader with an empty home, Python, git and Pulumi, and nothing of this checkout but what the git URL leads to."""
+    home, programs = tmp_path / "home", tmp_path / "programs"
+    home.mkdir()
+    programs.mkdir()
+    put_python(programs)
+    (home / ".gitconfig").write_text(
+        f'[url "file://{repository}"]\n  insteadOf = {GIT_URL}\n[user]\n  name = a\n  email = a@b.example\n'
+    )
+    settings = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    )
+    index = re.search(r"index-url='([^']+)'", settings.stdout)
+    mirror = index[1] if index else "https://pypi.org/simple"
+    pulumi = Path(shutil.which("pulumi") or "pulumi").parent
+    return Reader(
+        home,
+        {"UV_DEFAULT_INDEX": mirror, "POETRY_PYPI_MIRROR_URL": mirror}
+        | reach_the_index()
+        | {
+            "HOME": str(home),
+            "LANG": "C.UTF-8",
+            "PATH": os.pathsep.join(map(str, [programs, pulumi, "/usr/bin", "/bin"])),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "POETRY_CACHE_DIR": str(Path.home() / ".cache" / "pypoetry"),
+            "POETRY_VIRTUALENVS_PATH": str(home / "environments"),
+            "PULUMI_HOME": str(home / ".pulumi"),  # without it the CLI takes that of the account, whatever HOME says
+            "PULUMI_SKIP_UPDATE_CHECK": "1",
+        },
+    )

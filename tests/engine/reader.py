@@ -11,6 +11,7 @@ from pathlib import Path
 
 from snippets import Block, Command, commands_of
 
+GIT_URL = "https://git.example.com/linq-provider.git"  # in place of the address of the repository
 INDEX = ("PIP_", "UV_", "SSL_CERT", "REQUESTS_CA_BUNDLE")  # how this machine reaches its package index
 
 
@@ -58,7 +59,7 @@ class Reader:
             [ ! -e {self.home}/variables ] || . {self.home}/variables
             set -ae
             cd "$(cat {self.home}/folder)"
-            {self._with_own(command.text)}
+            {self.with_own(command.text)}
             export -p > {self.home}/variables
             pwd > {self.home}/folder
         """
@@ -76,16 +77,20 @@ class Reader:
         assert done.returncode == 0, f"{command}\n{done.stdout}"
         return done.stdout
 
-    def follow(self, block: Block) -> None:
-        """Type each command of a block; each has to print what the page shows, with anything for `…`."""
-        for command in commands_of(block):
+    def follow(self, block: Block | Command) -> None:
+        """Type a command, or each of a block; each has to print what the page shows."""
+        for command in commands_of(block) if isinstance(block, Block) else [block]:
             printed = self.type(command)
-            shown = self._with_own(command.output.strip())
-            # A `…` stands for a part of a line; alone on a line it stands for any lines.
-            pattern = re.sub(r"(?m)^…$", "(?:.*\n)*?.*", re.escape(shown)).replace("…", ".*")
-            assert not shown or re.fullmatch(pattern, printed.strip()), f"{command}\n{printed}"
+            assert self.is_shown(command, printed), f"{command}\n{printed}"
 
-    def _with_own(self, text: str) -> str:
+    def is_shown(self, command: Command, printed: str) -> bool:
+        """Whether the page shows this, if it shows anything: `…` is a part of a line, alone on a line any lines."""
+        shown = self.with_own(command.output.strip()).splitlines()
+        lines = ["(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + " *\n" for line in shown]
+        return not lines or re.fullmatch("".join(lines), printed.strip() + "\n") is not None
+
+    def with_own(self, text: str) -> str:
+        """A text of the page with the reader's own names in it."""
         for name, own in self.own.items():
             text = text.replace(name, own)
         return text

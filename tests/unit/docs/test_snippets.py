@@ -130,7 +130,7 @@ def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def test_every_command_is_known() -> None:
     """Each command of a page is well-formed for a shell and calls a program that a test below, or one of the engine, checks."""
-    checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", ".", "find", "git"}
+    checked = {"linq-provider", "pulumi", "make", "pip", "python", "export", "unset", "read", ".", "find", "git"}
     others = [command for command in COMMANDS if command.words[0] not in checked and command not in COMPLETIONS]
     assert list(map(str, others)) == []
     script = "\n".join(command.text for command in COMMANDS)
@@ -246,6 +246,22 @@ def test_commands_name_what_exists(command: Command) -> None:
         assert (CHECKOUT / words[0]).is_file()
     else:
         assert words == [".venv/bin/activate"]  # made by `make`
+
+
+def test_no_key_is_typed_in_a_command() -> None:
+    """A key or passphrase in an `export` stays in the history of the shell: the pages have it asked for with `read -rs`."""
+    typed = re.compile(r"^\$ (?:.*\s)?\w*(?:API_KEY\w*|PASSPHRASE)=", re.MULTILINE)
+    pages = [*PAGES.values(), *(CHECKOUT / "examples").rglob("README.md")]
+    assert [page.name for page in pages if typed.search(page.read_text())] == []
+
+
+@pytest.mark.parametrize("command", called("read"), ids=str)
+def test_what_is_asked_for_is_exported(command: Command) -> None:
+    """Each `read` shows nothing of what is typed, and hands it to the programs that are started next."""
+    *asked, name = command.words[:3]
+    assert asked == ["read", "-rs"]
+    assert command.words[3:] == ["&&", "export", name]
+    assert re.fullmatch(NAMES, name) or f"`{name}`" in (CHECKOUT / "docs" / "configuration.md").read_text()
 
 
 @pytest.mark.parametrize("command", called("export", "unset"), ids=str)
