@@ -102,7 +102,7 @@ if [ "$1" = --output ]; then cp "{site}/$(basename "$last")" "$2"; else cat "{si
         tools,
         "gh",
         f"""#!/bin/sh
-export LOCAL_GITHUB={github.folder} PYTHONPATH={CHECKOUT}:{CHECKOUT}/tests/engine:{CHECKOUT}/tools PATH="$PATH"
+export LOCAL_GITHUB={github.folder} PYTHONPATH={os.pathsep.join(sys.path)} PATH="$PATH"
 unset VIRTUAL_ENV
 exec {sys.executable} -P {CHECKOUT}/tests/engine/local_github.py "$@"
 """,
