@@ -19,12 +19,13 @@ unexport PYTHONPATH
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 WITH_CLI = cli=$$($(BIN)/python tools/bootstrap/pulumi_cli.py) && PATH="$(BIN):$$cli:$$PATH" && export PATH &&
-WITH_TOOLS = $(WITH_CLI) toxiproxy=$$(python tools/bootstrap/go_programs.py toxiproxy) && \
-  actionlint=$$(python tools/bootstrap/go_programs.py actionlint) && PATH="$$PATH:$$toxiproxy:$$actionlint" &&
+LANGUAGES = languages=$$($(BIN)/python tools/bootstrap/languages.py)
+WITH_TOOLS = $(WITH_CLI) $(LANGUAGES) && toxiproxy=$$(python tools/bootstrap/go_programs.py toxiproxy) && \
+  actionlint=$$(python tools/bootstrap/go_programs.py actionlint) && PATH="$$PATH:$$languages:$$toxiproxy:$$actionlint" &&
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench docs build clean
+.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench docs build plugin sdks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -73,6 +74,12 @@ docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; war
 	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
 
 build: $(DIST) ## wheel and source distribution, in dist
+
+plugin: $(DIST) ## the native package as Pulumi installs it, for each platform, in dist
+	@$(BIN)/python tools/plugin_assets.py dist
+
+sdks: | $(DEPENDENCIES) ## the SDKs of the native package for Python, Node.js and Go, in dist/sdks; takes npm
+	@$(LANGUAGES) && PATH="$(BIN):$$languages:$$PATH" python tools/sdks.py dist/sdks
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
 	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis mutants

@@ -18,7 +18,9 @@ import linq_provider as linq
 EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 NAMES = sorted(folder.name for folder in EXAMPLES.iterdir() if folder.is_dir())
 BROUGHT = {"linq_provider", "pulumi", "yaml"}  # what `pip install linq-provider` makes importable
-LEFTOVER = re.compile(r"__pycache__|\.pytest_cache|\.mypy_cache")  # what running an example leaves behind
+LEFTOVER = re.compile(
+    r"__pycache__|\.pytest_cache|\.mypy_cache|node_modules|/\.venv/"
+)  # what running an example leaves behind
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -32,13 +34,16 @@ def console(readme: Path) -> list[str]:
     return [line[2:] for block in blocks for line in block.splitlines() if line.startswith("$ ")]
 
 
+PROGRAMS = {"python": "__main__.py", "nodejs": "index.ts", "yaml": "Pulumi.yaml"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_complete(name: str) -> None:
-    """Each example has a project, a program and a README with commands, and its project runs Python."""
+    """Each example has a project, a README with commands, and a program: in Python, if it is not of the native package."""
     folder = EXAMPLES / name
-    assert {"Pulumi.yaml", "__main__.py", "README.md"} <= {file.name for file in folder.iterdir()}
     project = yaml.safe_load((folder / "Pulumi.yaml").read_text())
-    assert project["runtime"] == "python"
+    assert {PROGRAMS[project["runtime"]], "README.md"} <= {file.name for file in folder.iterdir()}
+    assert project["runtime"] == "python" or name.startswith("native-")
     assert project["description"].endswith(".")
     assert console(folder / "README.md")
 
@@ -81,7 +86,8 @@ def test_links_and_commands_name_files_that_exist(readme: Path) -> None:
 def test_settings_that_a_readme_sets_are_read_by_the_program() -> None:
     """Each `pulumi config set KEY` of a README is a setting that the example reads, or the key itself."""
     for name in NAMES:
-        program = (EXAMPLES / name / "__main__.py").read_text()
+        programs = [EXAMPLES / name / program for program in PROGRAMS.values()]
+        program = "".join(program.read_text() for program in programs if program.exists())
         read = set(re.findall(r'\.(?:get|require)(?:_\w+)?\("(\w+)"\)', program))
         for command in console(EXAMPLES / name / "README.md"):
             if match := re.match(r"pulumi config (?:set|rm) (?:--secret )?([\w:-]+)", command):
@@ -93,6 +99,16 @@ def test_the_csv_of_the_fleet_is_its_roster(tmp_path: Path) -> None:
     readme = (EXAMPLES / "fleet-from-roster" / "README.md").read_text()
     (tmp_path / "lines.csv").write_text(readme.partition("```csv\n")[2].partition("```")[0])
     assert linq.load_roster(tmp_path / "lines.csv") == linq.load_roster(EXAMPLES / "fleet-from-roster" / "lines.yaml")
+
+
+def test_the_page_of_the_native_package_shows_its_examples() -> None:
+    """What docs/native.md shows in TypeScript and YAML stands in the examples, which are run."""
+    page = (EXAMPLES.parent / "docs" / "native.md").read_text()
+    (shown,) = re.findall(r"```typescript\n(.*?)```", page, re.DOTALL)
+    assert shown == (EXAMPLES / "native-typescript" / "index.ts").read_text()
+    resources = re.search(r"```yaml\n(resources:.*?)```", page, re.DOTALL)
+    assert resources
+    assert resources[1] in (EXAMPLES / "native-yaml" / "Pulumi.yaml").read_text()
 
 
 def test_no_key_stands_in_an_example() -> None:

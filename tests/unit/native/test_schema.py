@@ -42,6 +42,13 @@ def test_the_version_is_the_packages() -> None:
     assert SCHEMA["version"] == linq_provider.__version__
 
 
+def test_the_plugin_is_of_the_same_version() -> None:
+    """Pulumi compares the version of PulumiPlugin.yaml with the SDK's, and pip installs the one of requirements.txt."""
+    plugin = Path(__file__).resolve().parents[3] / "plugin"
+    assert f"\nversion: {linq_provider.__version__}\n" in (plugin / "PulumiPlugin.yaml").read_text()
+    assert f"\nlinq-provider=={linq_provider.__version__}\n" in (plugin / "requirements.txt").read_text()
+
+
 def test_resources_and_functions_are_those_of_the_plugin() -> None:
     """Neither more nor fewer."""
     assert SCHEMA["resources"].keys() == KINDS.keys()

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import go_tools
+import languages
 import pulumi_cli
 import pytest
 import steps
@@ -28,6 +29,7 @@ else:
 
 CHECKOUT = Path(__file__).resolve().parents[3]
 SCRIPT = CHECKOUT / "tools" / "bootstrap" / "pulumi_cli.py"
+LANGUAGES = CHECKOUT / "tools" / "bootstrap" / "languages.py"
 GO_PROGRAMS = CHECKOUT / "tools" / "bootstrap" / "go_programs.py"
 VERSION = pulumi_cli.pulumi_version()
 
@@ -48,7 +50,8 @@ install)
   mkdir -p "$GOBIN"
   while [ -e "$GO_WAITS" ]; do sleep 0.02; done
   [ -z "$GO_FAILS" ] || { echo "first line"; echo "undefined: everything"; exit 1; }
-  for name in pulumi pulumi-language-python server actionlint; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
+  for name in pulumi pulumi-language-python server actionlint \\
+    pulumi-language-yaml pulumi-language-nodejs pulumi-language-go gen-sdk; do cp -p "$FAKE_PULUMI" "$GOBIN/$name"; done ;;
 list) echo "$GO_SDK" ;;
 esac
 """
@@ -273,6 +276,26 @@ def test_a_go_program_is_built_once_and_checked(machine: Machine, tool: GoProgra
     (machine.path / "go").unlink()
     assert machine.run(tool.name, script=GO_PROGRAMS) == (0, f"{made}\n", "")
     assert machine.leftovers() == [made.parent.name]
+
+
+def test_the_language_hosts_are_built_once_and_checked(machine: Machine) -> None:
+    """They are built from two modules into the same cache, found again without Go, and refused if gen-sdk does not run."""
+    machine.install("go", text=GO)
+    fake = Path(machine.environment["FAKE_PULUMI"])
+    executable(fake, "#!/bin/sh\necho cannot read the schema >&2; exit 1\n")
+    code, out, err = machine.run(script=LANGUAGES)
+    assert (code, out) == (1, "")
+    assert "no language hosts: go: " in err
+    assert "cannot read the schema" in err
+    assert machine.leftovers() == []
+
+    executable(fake, "#!/bin/sh\n")
+    made = machine.cache / f"languages-{languages.version()}" / "bin"
+    assert machine.run(script=LANGUAGES)[:2] == (0, f"{made}\n")
+    assert machine.go_runs.read_text().count(".") == 4
+    (machine.path / "go").unlink()
+    assert machine.run(script=LANGUAGES) == (0, f"{made}\n", "")
+    assert {program.name for program in made.iterdir()} >= set(languages.PROGRAMS)
 
 
 def test_a_long_build_tells_that_it_goes_on(

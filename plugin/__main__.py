@@ -1,0 +1,5 @@
+"""The plugin pulumi-resource-linq, as `runtime: python` starts it."""
+
+from linq_provider.native.process import main
+
+main()

@@ -1,0 +1,78 @@
+"""The release assets of the native package, installed by Pulumi into an empty home."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import plugin_assets
+import pytest
+from pulumi_environment import pulumi_environment
+from snippets import CHECKOUT
+
+from linq_provider import __version__
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make plugin` makes, of a wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", str(folder), str(CHECKOUT)]
+    subprocess.run(build, check=True, capture_output=True)
+    plugin_assets.main(folder)
+    return folder
+
+
+def test_an_asset_for_each_platform(assets: Path) -> None:
+    """Each has Pulumi's name, and holds the plugin and the wheel; the same files make the same bytes."""
+    names = {file.name for file in assets.glob("*.tar.gz")}
+    assert names == {
+        f"pulumi-resource-linq-v{__version__}-{platform}.tar.gz"
+        for platform in ("linux-amd64", "linux-arm64", "darwin-amd64", "darwin-arm64")
+    }
+    (packed,) = {file.read_bytes() for file in assets.glob("*.tar.gz")}
+    plugin_assets.main(assets)
+    assert {file.read_bytes() for file in assets.glob("*.tar.gz")} == {packed}
+    with tarfile.open(assets / min(names)) as tar:
+        wheel = f"linq_provider-{__version__}-py3-none-any.whl"
+        assert set(tar.getnames()) == {"PulumiPlugin.yaml", "__main__.py", "requirements.txt", wheel}
+
+
+def test_pulumi_installs_an_asset(assets: Path, tmp_path: Path) -> None:
+    """The command of docs/native.md makes the plugin's own virtual environment, in which the plugin serves."""
+    environment = pulumi_environment(tmp_path)
+    environment.pop("PYTHONPATH", None)
+    page = (CHECKOUT / "docs" / "native.md").read_text()
+    (shown,) = re.findall(r"^\$ (pulumi plugin install .*)$", page, re.MULTILINE)
+    *install, asset = shown.split()
+    install.append(str(assets / Path(asset).name))
+    done = subprocess.run(
+        install, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    shown = subprocess.run(
+        ["pulumi", "plugin", "ls", "--json"], cwd=tmp_path, env=environment, capture_output=True, check=True
+    )
+    assert [(each["name"], each["version"]) for each in json.loads(shown.stdout)] == [("linq", __version__)]
+    # As newer language hosts than the one that tools/bootstrap builds start it: the folder, then the engine's address.
+    folder = Path(environment["PULUMI_HOME"]) / "plugins" / f"resource-linq-v{__version__}"
+    started = subprocess.Popen(
+        [str(folder / "bin" / "python"), str(folder), "127.0.0.1:1"],
+        cwd=tmp_path,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert started.stdout
+        assert started.stdout.readline().strip().isdigit()
+    finally:
+        started.kill()
+        started.communicate()
