@@ -89,7 +89,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         return pulumi.dynamic.ReadResult(outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Clear, leave or restore what is forwarded, unless the program still declares it."""
+        """Clear, keep or restore what is forwarded, unless the program still declares it."""
         self._lifecycle.delete(from_pulumi(self._outputs, _props))
 
     def _recorded(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
