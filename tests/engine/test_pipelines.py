@@ -382,7 +382,7 @@ def test_gitlab_refuses_every_other_branch(gitlab: GitLab, job: str) -> None:
 
 
 def test_the_rotation_hands_over(github: GitHub, gitlab: GitLab) -> None:
-    """rotation.yml and GitLab's rotation: the first run of a day is one write, a second one none; nobody on call fails."""
+    """rotation.yml and GitLab's rotation: the first run of a day is one write, a second one none; without anybody on call it fails."""
     stack = github.stack
     for file in ("__main__.py", "rota.py", "rota.yaml"):
         shutil.copy(ROTATION / file, stack.folder)
