@@ -125,7 +125,7 @@ def test_every_problem_at_preview(stack: Workspace, numbers: list[str]) -> None:
         assert problem in told
     assert stack.writes() == []
     fleet(stack, {numbers[0]: OFFICE}, f"overwrite=[{numbers[0]!r}]")
-    assert f"these are replaced: {numbers[0]} (now {ELSEWHERE})" in stack.preview().output
+    assert f"overwrite replaces the forwarding of these lines: {numbers[0]} (now {ELSEWHERE})" in stack.preview().output
     stack.up()
     assert live(stack)[0] == OFFICE
     stack.empty_preview()
