@@ -1,4 +1,4 @@
-"""Settings, from any object with `.get(key)`, else from the environment."""
+"""Settings, read from any object with `.get(key)`, else from the environment."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MAX_KEY_LENGTH = 4096  # characters; servers commonly refuse header lines above 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 ENVIRONMENT_KEYS = frozenset({"LINQ_API_KEY_OVERRIDE", "LINQ_API_V3_API_KEY"})
 DEFAULT_SOURCE = "the default"
-# Host and port in the only form that every reader of URLs takes apart in the same way.
+# Host and port in the only form that all URL parsers split in the same way.
 _HOST_AND_PORT = re.compile(r"([\w.-]+|\[[0-9a-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Config(Protocol):
 
 @dataclass(frozen=True)
 class AllowedForwardings:
-    """Where one setting lets calls go: E.164 prefixes, countries by ISO 3166 code in capitals, or `*`."""
+    """Where one setting allows calls to go: E.164 prefixes, ISO 3166 country codes in capitals, or `*`."""
 
     name: str
     entries: tuple[str, ...]
@@ -54,8 +54,8 @@ class AllowedForwardings:
 class Settings:
     """How to reach one Linq account; `timeout` in seconds. A source is the setting or variable that a value is from.
 
-    `on_conflict` is an operator's decision for one run, "overwrite" or "keep": never a stack's, so it is read from the
-    environment only, also for a `linq.Provider`.
+    `on_conflict` is an operator's decision for one run, "overwrite" or "keep". A stack must not set it, so it is read
+    from the environment only, even for a `linq.Provider`.
     """
 
     api_key: str | None = field(repr=False)
@@ -73,11 +73,11 @@ class Settings:
     def load(cls, config: Config | None = None, *, environ: Mapping[str, str] = os.environ) -> Settings:
         """Read every setting: configuration beats environment, `LINQ_API_KEY_OVERRIDE` beats both.
 
-        A missing key is no error here: validation and an unchanged stack need none.
+        A missing key is not an error here: validation and an unchanged stack do not need one.
 
         Raises:
-            ConfigurationError: a value is malformed, or the key of the environment would go to an address that only the
-                configuration names. The message never contains the key.
+            ConfigurationError: a value is malformed, or the environment's key would be sent to an address that only
+                the configuration names. The message never contains the key.
         """
         source = _Source(config if config is not None else {}, environ)
         api_key, api_key_source = source.api_key()
@@ -103,11 +103,11 @@ class Settings:
     def of_provider(cls, args: Mapping[str, Any], *, provider: str | None) -> Settings:
         """Read the settings of a provider, named as in `KEYS` without `linq:`.
 
-        `provider` is the name of one that the program declares, which inherits nothing from the environment; None where
-        it is the stack's own.
+        `provider` is the name of a provider that the program declares, which takes nothing from the environment; None
+        for the stack's own.
 
         Raises:
-            ConfigurationError: as `load`, or a provider of the program's own has no key.
+            ConfigurationError: as `load`, or a provider that the program declares has no key.
         """
         if provider is not None and "apiKey" not in args:
             raise ConfigurationError(
@@ -119,7 +119,7 @@ class Settings:
         """The key, for a request that is about to be made.
 
         Raises:
-            ConfigurationError: there is none; the message says both ways to set it.
+            ConfigurationError: there is none; the message gives both ways to set it.
         """
         if self.api_key is None:
             raise ConfigurationError(
@@ -133,10 +133,10 @@ class Settings:
 def allowed_forwardings(
     config: Config | None = None, *, environ: Mapping[str, str] = os.environ
 ) -> tuple[AllowedForwardings, ...]:
-    """Where calls may go, by each setting that says something: a number has to pass them all.
+    """Where calls may go: one entry for each source that sets it. A number must satisfy all of them.
 
-    Unlike other settings, the environment also counts beside the configuration and for a `linq.Provider`: what a
-    pipeline demands, a branch must not be able to loosen.
+    Unlike other settings, the environment applies in addition to the configuration, and to a `linq.Provider` too: a
+    branch must not be able to relax what a pipeline requires.
 
     Raises:
         ConfigurationError: a value is malformed.
@@ -197,9 +197,9 @@ class _Source:
 
 
 def _refuse_elsewhere(base_url: str, environ: Mapping[str, str], api_key_source: str) -> None:
-    """Let a key of the environment go to Linq, to this machine and where the environment says, and nowhere else.
+    """Refuse to send the environment's key anywhere but to Linq, this machine, or the environment's own base URL.
 
-    Whoever can change a stack's file, or its state, must not be able to have the key sent to a host of their own.
+    Somebody who can change a stack's file or state must not be able to have the key sent to a host of their own.
     """
     named = environ.get("LINQ_API_V3_BASE_URL")
     allowed = None if named is None else _address(_parsed(_base_url, named, "LINQ_API_V3_BASE_URL"))
@@ -215,7 +215,7 @@ def _refuse_elsewhere(base_url: str, environ: Mapping[str, str], api_key_source:
 
 
 def _address(base_url: str) -> tuple[str | None, int, str]:
-    """Where requests go, the same for two spellings of one URL. All but loopback is https."""
+    """Host, port and path of a base URL, equal for two spellings of one URL. Only loopback may be http."""
     parts = urlsplit(base_url)
     return parts.hostname, parts.port or 443, parts.path
 
@@ -228,7 +228,7 @@ def _parsed(parse: Callable[[str], T], value: Any, name: str) -> T:
 
 
 def _text(value: Any) -> str:
-    """A setting as text, as a stack's file has it; whole numbers may come as floats."""
+    """A setting as text, as in a stack's file; whole numbers may arrive as floats."""
     if isinstance(value, bool):
         return str(value).lower()
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -292,7 +292,7 @@ def _on_conflict(text: str) -> str:
 
 
 def _destinations(text: str) -> tuple[str, ...]:
-    entries = [entry.strip(" \t\"'[]").upper() for entry in text.split(",")]  # a list in a stack's file comes as JSON
+    entries = [entry.strip(" \t\"'[]").upper() for entry in text.split(",")]  # a list in a stack's file arrives as JSON
     named = tuple(entry for entry in entries if entry)
     if not named or not all(re.fullmatch(r"\*|[A-Z]{2}|\+[1-9]\d{0,14}", entry, re.ASCII) for entry in named):
         raise ValueError(

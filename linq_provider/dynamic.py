@@ -1,6 +1,6 @@
 """The dynamic providers that the engine unpickles: they translate between its dictionaries and the lifecycles.
 
-The import path of this module and the names of its provider classes stand in every state file: never change them.
+Every state file contains the import path of this module and the names of its provider classes: never change them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ ADOPT = (
 class _Provider(pulumi.dynamic.ResourceProvider):
     """The verbs of both resources.
 
-    Pickled by reference and without any attribute: there is nothing in a state file but the name of the class.
+    Pickled by reference and without any attribute: a state file contains only the name of the class.
     """
 
     serialize_as_secret_always = False
@@ -42,12 +42,12 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         return type(self), ()
 
     def configure(self, req: pulumi.dynamic.ConfigureRequest) -> None:
-        """Runs once in the provider process; a setting that cannot be used is reported by the first verb."""
+        """Runs once in the provider process; an unusable setting is reported by the first verb."""
         host.install_hooks()
         self._config = req.config
 
     def check(self, _olds: dict[str, Any], news: dict[str, Any]) -> pulumi.dynamic.CheckResult:
-        """The inputs to record, or every reason against them."""
+        """The inputs to record, or everything that is wrong with them."""
         try:
             inputs, problems = self._lifecycle.check(from_pulumi(self._inputs, _olds), from_pulumi(self._inputs, news))
         except LinqError as error:
@@ -57,11 +57,11 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         return pulumi.dynamic.CheckResult(news if failures else to_pulumi(inputs), failures)
 
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> pulumi.dynamic.DiffResult:
-        """Nothing, an update, or a replacement; the new line is taken before the old one is given up."""
+        """No change, an update, or a replacement that forwards the new line before it gives up the old one."""
         diff = self._lifecycle.diff(self._recorded(_olds, _news), from_pulumi(self._inputs, _news))
         if diff.replaces:
             return pulumi.dynamic.DiffResult(changes=True, replaces=list(diff.replaces))
-        if not diff.changes and DYNAMIC not in _olds:  # update records it in our form
+        if not diff.changes and DYNAMIC not in _olds:  # a native resource: update records it in our form
             return pulumi.dynamic.DiffResult(changes=True)
         # None lets the engine find the changed inputs itself, which `replace_on_changes` needs.
         return pulumi.dynamic.DiffResult(changes=diff.cleared or (None if diff.changes else False))
@@ -82,18 +82,18 @@ class _Provider(pulumi.dynamic.ResourceProvider):
         return pulumi.dynamic.UpdateResult(with_secrets(to_pulumi(outputs)))
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
-        """What is forwarded now, with the inputs that declare just that; an empty id where the line is gone."""
+        """What is forwarded now, with the inputs that declare exactly that; an empty id if the line is gone."""
         outputs = self._lifecycle.read(from_pulumi(self._outputs, props))
         if outputs is None:
             return pulumi.dynamic.ReadResult("", {})
         return pulumi.dynamic.ReadResult(outputs.id, with_secrets(to_pulumi(outputs)), to_pulumi(outputs.inputs))
 
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
-        """Clear, leave or restore what is forwarded, unless the program still declares it."""
+        """Clear, keep or restore what is forwarded, unless the program still declares it."""
         self._lifecycle.delete(from_pulumi(self._outputs, _props))
 
     def _recorded(self, olds: Mapping[str, Any], news: Mapping[str, Any]) -> Any:
-        """What the state records; the native package leaves out what its inputs say."""
+        """What the state records; the native package leaves out of its outputs what its inputs already say."""
         if DYNAMIC not in olds:
             missing = {name: value for name, value in news.items() if camel(name) not in olds}
             declared_by = from_pulumi(Inputs, news).declared_by
@@ -102,7 +102,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
 
     @property
     def _session(self) -> Session:
-        # Imported here, in the provider process: a program that only declares has no use for an HTTP client.
+        # Imported here, in the provider process: a program that only declares does not need an HTTP client.
         from linq_provider.provider.session import session
 
         return session(Settings.load(self._config), host.engine_address(), host.print_info)
@@ -118,14 +118,14 @@ class PhoneNumberForwardingProvider(_Provider):
     _inputs, _outputs = Inputs, Outputs
 
     def read(self, id_: str, props: dict[str, Any]) -> pulumi.dynamic.ReadResult:
-        """As above, and what `.get()` reads: that has no `declared_by`, which create and update record."""
-        if props.get("declared_by"):  # 0.1.0 recorded "" for what was only read
+        """As above; also for `.get()`, whose resources lack the `declared_by` that create and update record."""
+        if props.get("declared_by"):  # 0.1.0 recorded "" for `.get()`
             return super().read(id_, props)
         line = self._session.forwarding.get(id_.lower())
         if line is not None:
             outputs = Outputs(line.id, line.phone_number, line.forwarding_number, declared_by="")
             return pulumi.dynamic.ReadResult(line.id, to_pulumi(outputs))
-        if "phone_number" in props:  # a refresh of what was read before
+        if "phone_number" in props:  # a refresh of an earlier `.get()`
             return pulumi.dynamic.ReadResult("", {})
         raise RefusedError(f"This key sees no line {id_}.", next_step=ADOPT)
 
@@ -146,7 +146,7 @@ class PhoneNumberForwardingsProvider(_Provider):
 
 @contextmanager
 def _nothing_recorded(olds: Fleet) -> Iterator[None]:
-    """Say of a fleet that failed what no state has: a dynamic provider cannot record a part of one."""
+    """If a fleet fails, say what no state records: a dynamic provider cannot record it in part."""
     try:
         yield
     except FleetError as error:

@@ -4,12 +4,12 @@
 
     LinqError
      +-- ConfigurationError                 a setting is missing or cannot be used
-     +-- RefusedError                       the lifecycle declined; nothing was sent
-     +-- FleetError                         some lines of many were refused, or failed
-     +-- APIConnectionError                 no complete answer came back
+     +-- RefusedError                       the provider declined; nothing was sent
+     +-- FleetError                         some lines of a fleet were refused or failed
+     +-- APIConnectionError                 no complete answer arrived
      |    +-- APIConnectionTimeoutError     ... within `linq:timeout`
-     +-- APIError                           the API answered, and not with success
-          +-- APIResponseValidationError    ... or with success that cannot be trusted
+     +-- APIError                           the API did not answer with success
+          +-- APIResponseValidationError    ... or its success cannot be trusted
           +-- BadRequestError               400, 422
           +-- AuthenticationError           401
           +-- PermissionDeniedError         403
@@ -18,9 +18,9 @@
           +-- RateLimitError                429
           +-- InternalServerError           500 and above
 
-The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters
-that ends with the next step, that of a fleet with a line of text for as many of its lines as fit. Text that came from a
-server has its control characters removed, and what it repeats of the key and of phone numbers.
+The names are those of Linq's own SDKs. Every message is one paragraph of at most `MAX_MESSAGE` characters that ends
+with the next step; that of a fleet has one line of text for each of its lines, as far as they fit. Control characters,
+the key and phone numbers are removed from text that a server wrote.
 """
 
 import re
@@ -31,10 +31,10 @@ from typing import Any
 
 MAX_MESSAGE = 500  # characters; the engine passes any length on to the terminal
 MAX_DETAIL = 160  # characters of server-written text inside a message
-MAX_LIST = 160  # characters of a list inside a sentence; what stands around it has room as well
+MAX_LIST = 160  # characters of a list inside a sentence, which leaves space for the rest of the message
 NAMED = 10  # entries of a list inside a sentence
-ENTRY_LENGTHS = (MAX_MESSAGE, 240, 160, 120, 80)  # characters of an entry of a list; the first that fits is taken
-PIECE = 8  # characters of a secret that never appear together
+ENTRY_LENGTHS = (MAX_MESSAGE, 240, 160, 120, 80)  # characters of an entry of a list; the first that fits is used
+PIECE = 8  # so many consecutive characters of a secret are hidden
 HIDDEN = "[hidden]"
 _PATH_OF_A_LINE = re.compile(r" /\S+/[0-9a-f-]{36}\b(?:\s\(\+\d+\))?")  # in a list, each entry begins with its line
 # Seven digits or more as people write them; not inside a word or a UUID.
@@ -53,7 +53,7 @@ def plain(text: str, *, limit: int = MAX_DETAIL) -> str:
 
 
 def listed(names: Sequence[str]) -> str:
-    """A list inside a sentence: as many of the names as fit, in their order, and how many more there are."""
+    """A list inside a sentence: the first names, as many as fit, and how many more there are."""
     shown: list[str] = []
     for name in names[:NAMED]:
         shown.append(plain(name))
@@ -65,9 +65,9 @@ def listed(names: Sequence[str]) -> str:
 
 
 def _entries(texts: Sequence[str], *, room: int) -> list[str]:
-    """A list of at most `room` characters, an entry a line, each cut as little as it takes.
+    """A list of at most `room` characters, one entry per line, each cut no more than necessary.
 
-    Where even short ones do not all fit, the last line says how many more there are.
+    If they do not all fit even when cut, the last line says how many more there are.
     """
     lines: list[str] = []
     first = texts[: room // 10]  # more than could fit
@@ -82,7 +82,7 @@ def _entries(texts: Sequence[str], *, room: int) -> list[str]:
 
 
 def redacted(text: str, secrets: Iterable[str]) -> str:
-    """Server-written `text` without phone numbers and without any `PIECE` characters of a secret that was sent."""
+    """Server-written `text` without phone numbers and without any `PIECE` consecutive characters of `secrets`."""
     pieces = {secret.lower()[i : i + PIECE] for secret in secrets for i in range(len(secret) - PIECE + 1)}
     found = [at for at in range(len(text)) if text[at : at + PIECE].lower() in pieces]
     hidden = {at + i for at in found for i in range(PIECE)}
@@ -91,9 +91,9 @@ def redacted(text: str, secrets: Iterable[str]) -> str:
 
 
 class LinqError(Exception):
-    """Anything that linq-provider raises.
+    """Base class of everything that linq-provider raises.
 
-    `may_be_applied` says that it ended a write which the API may have carried out all the same.
+    `may_be_applied`: the error ended a write which the API may have carried out nevertheless.
     """
 
     may_be_applied: bool = False
@@ -117,15 +117,15 @@ class ConfigurationError(LinqError):
 
 
 class RefusedError(LinqError):
-    """The lifecycle declined to act, and sent nothing."""
+    """The provider declined to act, and sent nothing."""
 
 
 class FleetError(LinqError):
-    """Some lines of a fleet were refused or failed, all others are as declared; `errors` tells why, for each.
+    """Some lines of a fleet were refused or failed, all others are as declared; `errors` has the reason for each.
 
-    The message has one line of text for as many of them as fit, and says how many more there are. `forwardings` is what
-    each line of the fleet forwards to after the failure, as far as the fleet set or knew it; `replaced_numbers` what
-    lines forwarded to before the fleet had them, where that is to be recorded.
+    The message has one line of text for each, as far as they fit, and says how many more there are. `forwardings` is
+    what each line of the fleet forwards to after the failure, as far as the fleet set or knew it; `replaced_numbers` is
+    what lines forwarded to before the fleet managed them, if that must be recorded.
     """
 
     def __init__(
@@ -151,10 +151,10 @@ class FleetError(LinqError):
 
 
 class APIConnectionError(LinqError):
-    """No complete answer came back; a write may or may not have been applied.
+    """No complete answer arrived; a write may or may not have been applied.
 
-    `transient` says whether another attempt can help: not so for a refused certificate. `unreachable` says that there
-    was no connection, so that nothing was sent.
+    `transient`: another attempt can help, which is not so for a refused certificate. `unreachable`: there was no
+    connection, so nothing was sent.
     """
 
     def __init__(self, message: str, *, next_step: str = "", transient: bool = True, unreachable: bool = False) -> None:
@@ -164,14 +164,14 @@ class APIConnectionError(LinqError):
 
 
 class APIConnectionTimeoutError(APIConnectionError):
-    """No complete answer came back within `linq:timeout` seconds."""
+    """No complete answer arrived within `linq:timeout` seconds."""
 
 
 class APIError(LinqError):
-    """The API answered, and not with success.
+    """The API did not answer with success.
 
-    `status_code` is that of HTTP; `code`, `detail`, `doc_url` and `trace_id` are Linq's, "" where its answer has none.
-    `retry_after` is in seconds, `should_retry` the header `x-should-retry`: both None where the answer has none.
+    `status_code` is that of HTTP; `code`, `detail`, `doc_url` and `trace_id` are Linq's, "" if its answer has none.
+    `retry_after` is in seconds, `should_retry` is the header `x-should-retry`; both are None if the answer has none.
     `attempts` counts the requests that were sent.
     """
 
@@ -211,9 +211,9 @@ class APIError(LinqError):
 
 
 class APIResponseValidationError(APIError):
-    """The answer was not a 200 with JSON of the documented shape; it is never taken for success.
+    """The answer was not a 200 with JSON of the documented shape; it never counts as success.
 
-    `truncated`: its end seems to be missing.
+    `truncated`: the end of the answer seems to be missing.
     """
 
     truncated: bool = False
@@ -232,7 +232,7 @@ class PermissionDeniedError(APIError):
 
 
 class NotFoundError(APIError):
-    """404: no such line, as far as this key sees."""
+    """404: this key sees no such line."""
 
 
 class ConflictError(APIError):

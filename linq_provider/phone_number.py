@@ -1,4 +1,4 @@
-"""PhoneNumber, the record that every layer speaks of."""
+"""PhoneNumber, the record that every layer uses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from uuid import UUID
 class PhoneNumber:
     """One line of the account, as Linq lists it.
 
-    `id` is a UUID, `phone_number` E.164, `forwarding_number` E.164 or "" where calls are not forwarded,
+    `id` is a UUID, `phone_number` E.164, `forwarding_number` E.164 or "" if calls are not forwarded,
     `line_type` "iMessage" or "RCS". Source: `GET /v3/phone_numbers` of Linq's API reference.
     """
 

@@ -1,8 +1,8 @@
-"""The whole story on the real Pulumi engine, against the emulator: `make demo`.
+"""A demonstration of everything on the real Pulumi engine, against the emulator: `make demo`.
 
-Runs the root project in a temporary copy, checks after each step what the server holds, and ends with exit code 1
-at the first step that did not do what it says. With WATCH=1 it waits before the last step, so that the emulator's
-page can be looked at and played with.
+Runs the root project in a temporary copy, checks the server after each step, and ends with exit code 1
+at the first step that did not do what it prints. With WATCH=1 it waits before the last step, so that the emulator's
+page can be looked at and tried out.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def title(text: str) -> None:
 
 
 def wait_for_reader() -> None:
-    """Return at Enter, SIGINT or SIGTERM; where nobody types, at one of the signals."""
+    """Return at Enter, SIGINT or SIGTERM; without a terminal, only at one of the signals."""
     signals = (signal.SIGINT, signal.SIGTERM)
     # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
     before = [signal.signal(number, signal.default_int_handler) for number in signals]
@@ -154,7 +154,7 @@ def story(demo: Demo) -> None:
 
 
 def main() -> int:
-    """Run the story; 0 when every step did what it says."""
+    """Run all steps; return 0 if every step did what it prints."""
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="linq-demo-") as folder, Emulator(numbers=3) as emulator:
         print(f"watch it at {emulator.page_url}\n", flush=True)

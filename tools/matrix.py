@@ -3,7 +3,7 @@
     python tools/matrix.py WHEEL                   needs the Pulumi CLI on PATH
     python tools/matrix.py WHEEL 3.13 oldest       only the cells that are named by all of these words
 
-Each cell has an environment of its own, kept in the user's cache, and runs the tests of the package and a few of the
+Each cell has its own environment, kept in the user's cache, and runs the tests of the package and a few of the
 real engine; the upgrade tests also take a stack from one Python to another. A Python that is not on this machine is
 named and left out.
 """

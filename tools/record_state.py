@@ -5,7 +5,7 @@
 Makes the folder `tests/engine/states/VERSION`: a program, the stack's settings, and `state.json`, what `pulumi stack
 export` said after one `up`. Their secrets are those of a test, encrypted with the passphrase of `pulumi_environment`.
 Run it once for each release, with the oldest Python and `pulumi` that the release supports, and never again: the data
-stands for what users have.
+represents what users have.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def record(folder: Path) -> None:
     """Run the program in `folder` and export the state beside it."""
     (folder / "Pulumi.yaml").write_text("name: engine-test\nruntime: python\n")
     with tempfile.TemporaryDirectory(prefix="record-") as scratch, Emulator(numbers=5, api_key=API_KEY) as emulator:
-        # In the environment and not in the settings: so it does not stand in the state.
+        # In the environment and not in the settings, so that it is not in the state.
         environment = pulumi_environment(Path(scratch), LINQ_API_V3_BASE_URL=emulator.url)
 
         def pulumi(*args: str) -> bytes:

@@ -1,4 +1,4 @@
-"""docs/reference.md from the docstrings of the public names; `--check` only says whether it is up to date."""
+"""Writes docs/reference.md from the docstrings of the public names; `--check` only says whether it is up to date."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def page() -> str:
 
 
 def entry(name: str) -> str:
-    """One public name: how it is called, and what its docstring says."""
+    """One public name: its signature and its docstring."""
     found: Any = attrgetter(name)(linq)
     fields = [f"{f.name}: {f.type}" for f in dataclasses.fields(found)] if dataclasses.is_dataclass(found) else None
     call = f"linq.{name}({', '.join(fields)})" if fields else f"linq.{name}{signature(found)}"

@@ -5,7 +5,7 @@
 16 threads of one client write and list lines of the emulator: 10 % of the requests meet one of the faults below, and
 all of them a limit of requests a second, answered with 429. The clock of the client and of the limit runs twenty times
 as fast as time, so that an hour passes in minutes; everything else is as in a pipeline. After each operation the line
-must hold what the client said; and in the end nothing may be left: no thread, no connection, no memory.
+must have the number that the client returned, and at the end no thread, connection or memory may be left.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Soak:
             self.wrong.append("a list of other lines")
 
     def write(self, line: str, wanted: str) -> None:
-        """One write, and what must be true of the line after it; one writer a line, or nobody could tell."""
+        """Write once, and note which numbers the line may have then; each line has only one writer."""
         with self.locks[line]:
             allowed = {wanted}
             try:

@@ -3,11 +3,11 @@
     python tools/soak_lists.py [OPERATIONS]
 
 A team changes, adds and removes lines, single ones and those of a fleet, refreshes and destroys; each operation is a
-provider process of its own. Of the list, one answer in fifty lacks a line, and all others are 0 to 4 seconds old, on a
-clock that nobody waits for. After each operation every declared line must hold its number, every line that is not
-declared any more must be cleared, and no other may be touched; nothing may be called gone, or changed by hand.
+separate provider process. One list in fifty lacks a line, and all others are 0 to 4 seconds old, on a
+clock without real waiting. After each operation every declared line must have its number, every line that is not
+declared any more must be cleared, and no other may be changed; nothing may be reported as gone or changed by hand.
 
-Only what is new may be refused, since one list decides about that: it is tried again five seconds later.
+Only a new line may be refused, because one list decides about it: it is tried again five seconds later.
 """
 
 from __future__ import annotations
@@ -168,7 +168,7 @@ class Team:
             process.single.delete(self.singles.pop(name))
 
     def read(self, process: Process) -> None:
-        """Every resource as it is now, which is as it was: nobody changes anything by hand."""
+        """Every resource as it is now, which must be as before: nothing is changed by hand."""
         for name, olds in self.singles.items():
             if process.single.read(olds) != olds:
                 self.wrong.append(f"refresh changes {name}")
@@ -189,7 +189,7 @@ class Team:
         self.said.clear()
 
     def is_single(self, name: str) -> bool:
-        """Whether the line is a resource of its own."""
+        """Whether the line is a single resource."""
         return self.names.index(name) % 2 == 0
 
 

@@ -1,1 +1,1 @@
-"""Linq's API over HTTP: the only package that knows it."""
+"""Linq's API over HTTP; no other package depends on its details."""

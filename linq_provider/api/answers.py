@@ -1,4 +1,4 @@
-"""Linq's JSON, read strictly: records where it is as documented, a typed error where it is not."""
+"""Reads Linq's JSON strictly: returns records if it is as documented, and raises a typed error if not."""
 
 import base64
 import json
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", re.ASCII)  # `float` a
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked, and in how many attempts so far."""
+    """The request, and how many attempts were made so far."""
 
     method: str
     path: str
@@ -37,16 +37,16 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """A complete HTTP answer; `problem` says why its body is not: too large, or in a broken encoding."""
+    """An HTTP answer; `problem` says why its body is incomplete: too large, or in an unusable encoding."""
 
     status_code: int
-    headers: Mapping[str, str] = field(repr=False)  # a server may repeat the key in either
+    headers: Mapping[str, str] = field(repr=False)  # a server may repeat the key in headers and body
     body: bytes = field(repr=False)
     problem: str = ""
 
 
 class _Malformed(ValueError):
-    """The body is not what is documented; `truncated` where its end seems to be missing."""
+    """The body is not as documented; `truncated`: its end seems to be missing."""
 
     def __init__(self, reason: str, *, truncated: bool = False) -> None:
         super().__init__(reason)
@@ -57,7 +57,7 @@ def payload_from(body: bytes, request: Request) -> dict[str, Any]:
     """The JSON object of a successful answer.
 
     Raises:
-        APIResponseValidationError: no JSON object, or one that says `"success": false`.
+        APIResponseValidationError: the body is not a JSON object, or contains `"success": false` or an error.
     """
     try:
         payload = _json_object(body)
@@ -67,14 +67,14 @@ def payload_from(body: bytes, request: Request) -> dict[str, Any]:
         if payload.get("success", True) is True and not payload.get("error"):
             return payload
         invalid = invalid_answer(request, 'HTTP 200 with "success": false, or with an error')
-    raise invalid  # out here, where nothing is behind it: an error of `json` holds the answer, which may repeat the key
+    raise invalid  # here, without a cause: an error of `json` holds the answer, which may repeat the key
 
 
 def phone_number_from(payload: Mapping[str, Any], request: Request) -> PhoneNumber:
     """One line from a JSON object; unknown fields are ignored.
 
     Raises:
-        APIResponseValidationError: a documented field is missing, of another type, or holds what it cannot.
+        APIResponseValidationError: a documented field is missing, of another type, or has an impossible value.
     """
     identity, number = payload.get("id"), payload.get("phone_number")
     forwarding, line_type = payload.get("forwarding_number"), payload.get("line_type")
@@ -95,7 +95,7 @@ def phone_numbers_from(payload: Mapping[str, Any], request: Request) -> list[Pho
     """All lines from the answer to the list call; a row without `forwarding_number` is not forwarded.
 
     Raises:
-        APIResponseValidationError: not the documented list.
+        APIResponseValidationError: the answer is not the documented list.
     """
     rows = payload.get("phone_numbers")
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -110,14 +110,14 @@ def phone_numbers_from(payload: Mapping[str, Any], request: Request) -> list[Pho
 
 
 def _is_harmless(text: str) -> bool:
-    """Whether text of the server can be printed as it is: on one line, in Markdown, without power over a terminal."""
+    """Whether text of the server can be printed as it is: no line breaks, terminal controls or Markdown code."""
     return text.isprintable() and "`" not in text
 
 
 def error_from(
     answer: Answer, *, request: Request, settings: Settings, sent: Mapping[str, Any] | None = None
 ) -> APIError:
-    """The exception for an unsuccessful answer, with what it says, except of the key and of what was `sent`."""
+    """The exception for an unsuccessful answer, with its text but without the key and the values that were `sent`."""
     try:
         payload = _json_object(answer.body)
     except _Malformed:
@@ -146,8 +146,8 @@ def retry_after(headers: Mapping[str, str], from_body: object = None) -> float |
     """Seconds that the server asks to wait, or None.
 
     Read from `retry-after-ms`, else `Retry-After`, else `error.retry_after`, as Linq's own SDKs do.
-    Anything but a finite number of seconds from 0, or an HTTP date, counts as absent. A date is compared with that of
-    the answer, where it has one.
+    Anything but a finite number of seconds, at least 0, or an HTTP date is ignored. A date is compared with the date of
+    the answer, if it has one.
     """
     milliseconds = _seconds(headers.get("retry-after-ms"))
     if milliseconds is not None:
@@ -174,7 +174,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _until(http_date: str, answered_at: str | None) -> float | None:
-    """Seconds from the date of the answer, else from now: the server's clock and ours may differ by hours."""
+    """Seconds from the date of the answer, else from now; the server's clock and ours may differ by hours."""
     moment = _moment(http_date)
     if moment is None:
         return None
@@ -185,7 +185,7 @@ def _until(http_date: str, answered_at: str | None) -> float | None:
 def _moment(http_date: str) -> datetime | None:
     try:
         moment = parsedate_to_datetime(http_date)
-        # In UTC, so that a date beyond the end of the calendar fails here and not where it is compared.
+        # Converted to UTC, so that a date beyond the end of the calendar fails here and not in the comparison.
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
@@ -210,7 +210,7 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether `text` is the beginning of a JSON object, rather than something else or wrong inside."""
+    """Whether `text` is the beginning of a JSON object, and not something else or wrong in the middle."""
     at_end = error.pos >= len(text) or not text.endswith("}") or error.msg.startswith("Unterminated")
     return at_end and text[:1] in ("", "{")
 
@@ -241,7 +241,7 @@ def invalid_answer(request: Request, reason: str, *, truncated: bool = False) ->
 
 
 def _text(value: object, *, limit: int = MAX_DETAIL) -> str:
-    """What the server wrote, for a message: one line, and no backtick, which would begin or end code in Markdown."""
+    """Text of the server for a message: one line, without backticks, which would start or end code in Markdown."""
     return plain(str(value), limit=limit).replace("`", "'") if isinstance(value, str | int) else ""
 
 
@@ -257,7 +257,7 @@ def _without_json(answer: Answer) -> str:
 
 
 def _valid_key(source: str) -> str:
-    """How to have a valid key where this one came from; only a stack remembers one."""
+    """How to set a valid key in the place that this one came from; only a stack stores keys."""
     return {
         "linq:apiKey": "Set a valid one with `pulumi config set --secret linq:apiKey`. After a rotation `refresh`,"
         " `destroy` and `up --refresh` still use the key of the last `up`: run `pulumi up --refresh=false`, or set"

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LIST_PATH = "/v3/phone_numbers"
 MAX_LIST_BYTES = 8 * 1024 * 1024  # 10,000 lines are about 3 MB
 MAX_BODY_BYTES = 1024 * 1024
-UNREACHED = 15.0  # seconds after which a host is given up that was never reached, most often a wrong address
+UNREACHED = 15.0  # seconds until a host that was never reached is given up; most often its address is wrong
 CONFLICT_ATTEMPTS = 3  # writes answered with 409, each followed by a read
 MAY_BE_APPLIED = (
     "The write may have been applied: run `pulumi preview --refresh` to see what the line does now,"
@@ -48,7 +48,7 @@ _SAFE_ID = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)  # nothing that could c
 class LinqClient:
     """One account's API. Safe to share between threads; each thread keeps one connection alive.
 
-    `notify` receives a line of text for the user where a call takes long. `clock` (monotonic seconds) and `sleep`
+    `notify` receives a line of text for the user if a call takes long. `clock` (monotonic seconds) and `sleep`
     (seconds) are for tests.
     """
 
@@ -75,17 +75,17 @@ class LinqClient:
         """`GET /v3/phone_numbers`: every line that the key sees; the API has no read of one line.
 
         Raises:
-            LinqError: see `linq_provider.errors`; of another shape is an error, never an empty list.
+            LinqError: see `linq_provider.errors`; an answer of another shape is an error, never an empty list.
         """
         return self._list(self._clock() + self._settings.timeout)
 
     def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
         """`PUT /v3/phone_numbers/{id}`: forward the line to an E.164 number, or "" to clear it.
 
-        Returns the line as the API confirms it. Where the outcome is unknown a list call decides.
+        Returns the line as the API confirms it. If the outcome is unknown, a list call finds it out.
 
         Raises:
-            LinqError: see `linq_provider.errors`; "may have been applied" where the list call cannot tell.
+            LinqError: see `linq_provider.errors`; `may_be_applied` is True if the list call cannot find it out.
         """
         if not _SAFE_ID.fullmatch(phone_number_id):
             raise LinqError("A phone_number_id may hold letters, digits, '-' and '_' only.")
@@ -110,7 +110,7 @@ class LinqClient:
         raise AssertionError("the last attempt returns or raises")
 
     def close(self) -> None:
-        """End every wait between attempts and close idle connections; a call under way ends at its deadline."""
+        """End every wait between attempts and close idle connections; a running request ends at its deadline."""
         self._closed.set()
         if self._transport is not None:
             self._transport.close()
@@ -122,7 +122,7 @@ class LinqClient:
         return line
 
     def _read_back(self, phone_number_id: str, deadline: float) -> PhoneNumber | None:
-        """The line as the list shows it now, or None where that cannot be told."""
+        """The line as the list shows it now, or None if that cannot be found out."""
         try:
             lines = {line.id: line for line in self._list(deadline)}
         except LinqError:
@@ -135,7 +135,7 @@ class LinqClient:
 
     @property
     def _reserve(self) -> float:
-        """Seconds of a write's time that are kept for finding out what became of it."""
+        """Seconds of a write's time that are reserved for finding out whether it was applied."""
         return min(10.0, self._settings.timeout / 4)
 
     def _call(self, method: str, path: str, deadline: float) -> Call:
@@ -180,7 +180,7 @@ class LinqClient:
             call.method,
             call.path,
             json=call.json,
-            seconds=max(call.seconds_left, 0.001),  # it may have run out since it was checked
+            seconds=max(call.seconds_left, 0.001),  # the time may have run out since the check
             connect_seconds=math.inf if self._reached else UNREACHED,
             max_bytes=MAX_LIST_BYTES if call.method == "GET" else MAX_BODY_BYTES,
             after=(self._notices.due_in(call.seconds_so_far), lambda: self._notices.tell(waiting)),
@@ -221,7 +221,7 @@ class LinqClient:
             self._notices.tell(f"{error.message} {then}")
 
     def _pause(self, seconds: float) -> None:
-        """After a 429 no thread of this client sends before the wait is over, whether or not it is tried again."""
+        """After a 429, no thread of this client sends a request until the wait is over, even without a retry."""
         with self._lock:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 

@@ -1,4 +1,4 @@
-"""Connections that end in time: a deadline for each exchange, also while a name is looked up or bytes drip in."""
+"""Connections with a deadline for each exchange, even during the DNS look-up or if single bytes arrive slowly."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 class Watchdog:
     """Ends the calling thread's exchange after `seconds` by shutting its socket.
 
-    A read timeout starts again with every byte, so a server that sends a byte now and then would keep a call open.
+    A read timeout starts again with every byte, so a server that sends a byte now and then could keep a call open.
     """
 
     _of_thread = threading.local()
@@ -26,7 +26,7 @@ class Watchdog:
     def __init__(self, seconds: float, *, connect_seconds: float, after: tuple[float, Callable[[], None]]) -> None:
         self.expired: bool = False
         self.connection: HTTPConnection | None = None
-        self.answering: socket.socket | None = None  # kept: the connection forgets it where the answer has no length
+        self.answering: socket.socket | None = None  # the connection drops it if the answer has no length
         self._over = threading.Event()
         self._connect_by = time.monotonic() + connect_seconds
         self._thread = threading.Thread(target=self._watch, args=(seconds, *after), name="linq-deadline", daemon=True)
@@ -42,13 +42,13 @@ class Watchdog:
 
     @classmethod
     def of_this_thread(cls) -> Watchdog | None:
-        """The one that watches what this thread does."""
+        """The watchdog of the calling thread, if any."""
         watchdog: Watchdog | None = getattr(cls._of_thread, "watchdog", None)
         return watchdog
 
     @property
     def connect_seconds(self) -> float:
-        """What is left for finding the host and connecting to it."""
+        """Seconds left for looking the host up and connecting to it."""
         return max(self._connect_by - time.monotonic(), 0.001)
 
     def _watch(self, seconds: float, tell_after: float, tell: Callable[[], None]) -> None:
@@ -62,17 +62,17 @@ class Watchdog:
 
     def _expire(self) -> None:
         self.expired = True
-        while not self._over.is_set():  # the socket may come into being only now
+        while not self._over.is_set():  # the socket may not exist yet
             sock = self.connection.sock if self.connection is not None else None
             if (sock := sock or self.answering) is not None:
-                # Not SSLSocket.shutdown: it would go on in plaintext.
+                # Not SSLSocket.shutdown, which would continue in plaintext.
                 with suppress(OSError):
                     socket.socket.shutdown(sock, socket.SHUT_RDWR)
             self._over.wait(0.05)
 
 
 class _Watched:
-    """A connection that the thread's watchdog knows of."""
+    """A connection that registers with the thread's watchdog."""
 
     def connect(self) -> None:
         self._watch()
@@ -92,9 +92,9 @@ class _Watched:
             watchdog.connection = self  # type: ignore[assignment]
 
     def _new_conn(self: Any) -> socket.socket:
-        """Connect in the time that is left, which all addresses of the host share."""
+        """Connect within the time that is left, divided among all addresses of the host."""
         watchdog = Watchdog.of_this_thread()
-        if watchdog is not None and not hasattr(self, "_socks_options"):  # a SOCKS proxy may be who knows the name
+        if watchdog is not None and not hasattr(self, "_socks_options"):  # a SOCKS proxy may resolve the name
             addresses = _count_addresses(self, watchdog.connect_seconds)
             self.timeout = min(self.timeout, watchdog.connect_seconds / addresses)
         connected: socket.socket = super()._new_conn()  # type: ignore[misc]
@@ -102,7 +102,7 @@ class _Watched:
 
 
 def _count_addresses(connection: Any, seconds: float) -> int:
-    """Look the host up in a thread of its own: the system's look-up knows no deadline."""
+    """Look the host up in a separate thread, because the system's look-up has no deadline."""
     found: queue.SimpleQueue[int | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -123,5 +123,5 @@ def _count_addresses(connection: Any, seconds: float) -> int:
 
 @cache
 def watched(connection: Any) -> Any:
-    """The same kind of connection, for HTTP, HTTPS or SOCKS, under watch."""
+    """The same kind of connection (HTTP, HTTPS or SOCKS), with a watchdog."""
     return type(connection.__name__, (_Watched, connection), {})

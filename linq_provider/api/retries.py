@@ -1,6 +1,6 @@
-"""What may be asked again, when, and for how long; the attempts of one call.
+"""Which requests are sent again, when, and for how long; the attempts of one call.
 
-Writing a forwarding twice leaves what writing it once leaves, so every call may be repeated.
+Writing a forwarding twice has the same result as writing it once, so every call may be repeated.
 """
 
 import random
@@ -22,7 +22,7 @@ from linq_provider.errors import (
 
 BACKOFF_BASE = 0.5  # seconds, doubled for each attempt, full jitter
 BACKOFF_CAP = 30.0  # seconds
-LONGEST_WAIT = 60.0  # seconds; a longer Retry-After is reported instead of slept, as Linq's own SDKs do
+LONGEST_WAIT = 60.0  # seconds; a longer Retry-After is reported and not waited for, as in Linq's own SDKs
 _RETRIED = frozenset({408, 425, 429})  # and every 5xx
 
 
@@ -32,7 +32,7 @@ def is_transient(error: BaseException) -> bool:
         return error.transient
     if not isinstance(error, APIError) or isinstance(error, ConflictError):
         return False
-    if error.should_retry is not None:  # Linq's own SDKs let the header decide
+    if error.should_retry is not None:  # the header decides, as in Linq's own SDKs
         return error.should_retry
     if isinstance(error, APIResponseValidationError):
         return error.truncated
@@ -40,10 +40,10 @@ def is_transient(error: BaseException) -> bool:
 
 
 def leaves_doubt(error: LinqError) -> bool:
-    """Whether a write that ended so may have been applied."""
+    """Whether a write that ended with this error may have been applied."""
     if isinstance(error, APIConnectionError):
         return error.transient and not error.unreachable
-    # A gateway that says 408 may have passed the request on.
+    # A gateway that answers 408 may have forwarded the request.
     timed_out = isinstance(error, APIError) and error.status_code == 408
     return timed_out or isinstance(error, InternalServerError | APIResponseValidationError)
 
@@ -52,7 +52,7 @@ def leaves_doubt(error: LinqError) -> bool:
 class Call:
     """One call and its attempts: backoff with full jitter, Retry-After, deadline.
 
-    `deadline` is on `clock`, in seconds. `error` is the last attempt's; `in_doubt` says that some attempt's request
+    `deadline` is in seconds of `clock`. `error` is that of the last attempt; `in_doubt`: the request of some attempt
     may have been carried out.
     """
 
@@ -81,7 +81,7 @@ class Call:
 
     @property
     def request(self) -> Request:
-        """What was asked so far."""
+        """The request, with the attempts so far."""
         return Request(self.method, self.path, self.attempts)
 
     def note(self, error: LinqError) -> None:
@@ -97,7 +97,7 @@ class Call:
         return random.uniform(0, min(BACKOFF_CAP, BACKOFF_BASE * 2 ** (state.attempt_number - 1)))
 
     def is_over(self, state: RetryCallState) -> bool:
-        """Whether no further attempt is made; says so in the error where Linq asks for a longer wait than is left."""
+        """Whether to stop trying. If Linq asks for too long a wait, the error's next step says so."""
         error = error_of(state)
         asked = getattr(error, "retry_after", None) or 0.0
         if asked <= LONGEST_WAIT and state.upcoming_sleep <= self.seconds_left:
@@ -108,5 +108,5 @@ class Call:
 
 
 def error_of(state: RetryCallState) -> BaseException | None:
-    """How the last attempt failed."""
+    """The error of the last attempt."""
     return state.outcome.exception() if state.outcome is not None else None

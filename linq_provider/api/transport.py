@@ -1,4 +1,4 @@
-"""One HTTP exchange with a deadline. Knows `requests`, alone: import this module where a request is made."""
+"""One HTTP exchange with a deadline. Only this module uses `requests`; import it where a request is made."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError, 
 CONNECT_TIMEOUT = 5.0  # seconds; as in Linq's own SDKs
 READ_TIMEOUT = 30.0  # seconds without a byte; the calls of this API answer in well under one
 CHUNK = 64 * 1024  # bytes
-# Asked for, and nothing else is taken: other encodings depend on packages that this one does not choose, and urllib3's
-# deflate keeps all of a stream that unpacks to nothing.
+# The only encoding that is requested and accepted: others depend on packages that this one does not choose, and
+# urllib3's deflate keeps a whole stream in memory that unpacks to nothing.
 ENCODING = "gzip"
 
 
 def proxy_of(base_url: str) -> str | None:
-    """The proxy of the environment that a request to `base_url` goes through, as it is written there."""
+    """The environment's proxy for requests to `base_url`, as it is written there."""
     no_proxy = "*" if _is_loopback(base_url) else None
     return requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url, no_proxy=no_proxy))
 
 
 class Transport:
-    """Keep-alive sessions, one a thread, to one API root with one bearer token."""
+    """Keep-alive sessions, one per thread, to one API root with one bearer token."""
 
     def __init__(self, *, base_url: str, api_key: str, base_url_source: str = "linq:baseUrl") -> None:
         self._base_url = base_url
         self._source = base_url_source
         self._api_key = api_key
         self._local = threading.local()
-        # Weak: a session and its connection end with the thread that they belong to.
+        # Weak, so that a session and its connection end with their thread.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._proxies = {"no_proxy": "*"} if _is_loopback(base_url) else None
 
     @property
     def host_and_port(self) -> str:
-        """The host of the API root, and its port also where the address leaves it out."""
+        """The host and port of the API root, even if the address has no port."""
         url = urlsplit(self._base_url)
         return url.netloc if url.port else f"{url.netloc}:{443 if url.scheme == 'https' else 80}"
 
@@ -66,21 +66,21 @@ class Transport:
     ) -> Answer:
         """Send one request and read its answer within `seconds`; never follows a redirect or reads netrc.
 
-        Of these, `connect_seconds` are for finding the host and connecting to it. `after` is called, by another thread,
-        where the exchange takes longer than the seconds that it begins with.
+        Looking the host up and connecting may take `connect_seconds` of these. `after` is a number of seconds and a
+        function that another thread calls if the exchange takes longer.
 
         Raises:
-            APIConnectionError: no complete answer; its `transient` says whether another attempt can help.
+            APIConnectionError: no complete answer arrived; `transient` says whether another attempt can help.
         """
         with Watchdog(seconds, connect_seconds=min(seconds, connect_seconds), after=after) as watchdog:
             try:
                 answer = self._send(method, path, json=json, seconds=seconds, max_bytes=max_bytes)
-                if watchdog.expired:  # a shut socket can look like the end of the answer
+                if watchdog.expired:  # a closed socket can look like the end of the answer
                     raise requests.Timeout
                 return answer
             except Exception as error:
                 failure = self._translated(error, f"{method} {path}", timed_out=watchdog.expired)
-        raise failure  # out here, where nothing is behind it: an error of `requests` holds the request, with the key
+        raise failure  # here, without a cause: an error of `requests` holds the request, with the key
 
     def close(self) -> None:
         """Close every session."""
@@ -115,14 +115,14 @@ class Transport:
             return Answer(response.status_code, response.headers, bytes(body), problem)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Called for each request: what netrc says of the host would replace a header of the session."""
+        """Set the key in each request, because netrc would replace a header of the session."""
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
     def _translated(self, error: Exception, asked: str, *, timed_out: bool) -> APIConnectionError:
         """The one place where an exception of `requests` or below becomes ours."""
         causes = list(_causes(error))
-        # A body that stops coming is a ConnectionError to requests, with urllib3's timeout behind it.
+        # If the body stops arriving, requests raises a ConnectionError, caused by urllib3's timeout.
         timed_out = timed_out or any(isinstance(cause, requests.Timeout | ReadTimeoutError) for cause in causes)
         if not timed_out and (problem := _never_sent(error, causes)):
             return APIConnectionError(f"{asked}: {problem[0]}.", next_step=problem[1], transient=False)
@@ -160,7 +160,7 @@ class Transport:
             session.headers["User-Agent"] = f"linq-provider/{__version__}"
             session.headers["Accept"] = "application/json"
             session.headers["Accept-Encoding"] = ENCODING
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # none is kept, so none is sent
+            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # no cookie is stored or sent
             session.mount("http://", _Adapter(max_retries=0))
             session.mount("https://", _Adapter(max_retries=0))
             self._sessions.add(session)
@@ -168,19 +168,19 @@ class Transport:
 
 
 def _is_loopback(base_url: str) -> bool:
-    """A proxy of the environment must not see what is meant for this machine."""
+    """Whether the address is this machine, whose requests must not go through a proxy."""
     return urlsplit(base_url).hostname in LOOPBACK_HOSTS
 
 
 class _Session(requests.Session):
-    """Blind to redirects: even one that is not followed would be parsed, and its body read without limit."""
+    """Ignores redirects: even if none is followed, requests would parse it and read its body without limit."""
 
     def get_redirect_target(self, resp: requests.Response) -> None:
         return None
 
 
 class _Adapter(HTTPAdapter):
-    """requests' adapter, with connections that a watchdog can end."""
+    """The adapter of requests, with connections that a watchdog can end."""
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
@@ -189,7 +189,7 @@ class _Adapter(HTTPAdapter):
 
 
 def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str] | None:
-    """What is wrong and the next step, where another attempt would fail in the same way before it sends."""
+    """What is wrong, and the next step, if another attempt would fail in the same way before it sends; else None."""
     tls = next((cause for cause in causes if isinstance(cause, ssl.SSLError)), None)
     ended = isinstance(tls, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
     if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:
@@ -207,12 +207,12 @@ def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str
 
 
 def _is_unreachable(cause: BaseException) -> bool:
-    """Whether there was no connection; the proxy's refusal to make one is only told in a text."""
+    """Whether there was no connection; a proxy's refusal can only be recognized by its text."""
     return isinstance(cause, NewConnectionError | ConnectTimeoutError) or "Tunnel connection failed" in str(cause)
 
 
 def _causes(error: BaseException) -> Any:
-    """`error` and what lies behind it; urllib3 keeps causes in `reason` and in `args`."""
+    """`error` and its causes; urllib3 keeps causes in `reason` and in `args`."""
     seen: set[int] = set()
     queue: list[Any] = [error]
     while queue:
@@ -224,7 +224,7 @@ def _causes(error: BaseException) -> Any:
 
 
 def _reason(causes: list[BaseException]) -> str:
-    """What the operating system said: unlike the library's own text, it never quotes a header or a proxy."""
+    """The operating system's text, which never quotes a header or a proxy, unlike the library's own text."""
     for cause in reversed(causes):
         if isinstance(cause, OSError) and cause.strerror:
             return plain(cause.strerror)

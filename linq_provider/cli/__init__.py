@@ -1,6 +1,6 @@
 """The command line `linq-provider`: a module for each command, and what they share.
 
-What cannot be done raises LinqError, everywhere, and `commands` prints it as one sentence.
+Everything that fails raises LinqError, which `commands` prints as one paragraph.
 """
 
 import sys

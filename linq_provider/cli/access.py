@@ -1,4 +1,4 @@
-"""Checks of the way to the account: key, base URL, network, and what the key sees."""
+"""Checks whether the account can be reached: key, base URL, network, and what the key sees."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ OVERRIDE = "LINQ_API_KEY_OVERRIDE"
 
 
 def access_checks(stack: str | None) -> Iterator[Check]:
-    """From the configuration to the lines; what follows from a failure is not checked."""
+    """All checks from the configuration to the lines; checks that depend on a failed one are skipped."""
     settings: Settings | None = None
     try:
         config = {} if stack is None else stack_config(stack)

@@ -18,7 +18,7 @@ from linq_provider.errors import ConfigurationError, plain
 
 @dataclass(frozen=True)
 class Checked:
-    """What came out of one file; `error` where it cannot be read as a whole."""
+    """The findings for one file; `error` if it cannot be read at all."""
 
     file: str
     lines: int = 0
@@ -28,7 +28,7 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether it can be declared as it is."""
+        """Whether the file can be declared as it is."""
         return not self.problems and not self.error
 
 

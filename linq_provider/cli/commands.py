@@ -32,7 +32,7 @@ To complete commands and options with the Tab key in the shell that is running:
 
 
 class Commands(click.Group):
-    """A group whose errors all end with exit status 1: with 2, which click uses, `drift` reports a difference."""
+    """A group whose errors all end with exit status 1, because 2, which click uses, is how `drift` reports drift."""
 
     def main(self, *args: Any, **options: Any) -> NoReturn:
         """Run a command and end the process with its exit status."""
@@ -42,14 +42,14 @@ class Commands(click.Group):
         except click.UsageError as error:
             say(_usage(error))
         except LinqError as error:
-            click.echo(error, err=True)  # that of a roster has a line for each problem
+            click.echo(error, err=True)  # the error of a roster has a line for each problem
         except click.ClickException as error:
             say(error)
         except click.Abort:
             say("Interrupted.")
         except OSError as error:
             say(_unusable(error))
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # buffered output would fail again at exit
         sys.exit(1)
 
 
@@ -60,7 +60,7 @@ def _usage(error: click.UsageError) -> str:
 
 
 def _unusable(error: OSError) -> str:
-    """The error of a file names it; that of a stream, such as a full disk behind `>`, names nothing."""
+    """The message for an error of a file, or of a stream without a name, such as `>` to a full disk."""
     if error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror or error}."
     return f"The output cannot be written: {error.strerror or error}."

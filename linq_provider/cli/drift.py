@@ -1,4 +1,4 @@
-"""`linq-provider drift`: what differs between what is declared and what is live."""
+"""`linq-provider drift`: how the live forwardings differ from the declared ones."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from linq_provider.phone_number import PhoneNumber
 
 DRIFT = 2  # exit status
 SECRET = "[secret]"
-# What can differ, and which fields `--json` prints of it.
+# The kinds of difference, and the fields that `--json` prints for each.
 FIELDS: dict[str, tuple[str, ...]] = {
     "changed": ("line", "declared", "live", "declared_by"),
     "gone": ("line", "declared", "declared_by"),
@@ -44,14 +44,14 @@ stderr says how many lines were compared.
 
 @dataclass(frozen=True)
 class Difference:
-    """One line; `declared` is "-" where nothing declares it, `live` where the key does not see it."""
+    """One line; `declared` is "-" if nothing declares it, `live` is "-" if the key does not see it."""
 
     kind: str  # of `FIELDS`
     line: str
     declared: str
     live: str
     declared_by: str
-    id: str = ""  # of one that nothing declares
+    id: str = ""  # only for an undeclared line
 
 
 Pairs = Sequence[tuple[Declared, PhoneNumber | None]]
@@ -66,7 +66,7 @@ Pairs = Sequence[tuple[Declared, PhoneNumber | None]]
 @json_option
 @click.pass_context
 def drift(context: click.Context, *, roster: Path | None, stack: str | None, undeclared: bool, as_json: bool) -> None:
-    """Compare, print, and end with the exit status that `HELP` promises."""
+    """Compare, print, and exit with the status that `HELP` describes."""
     if roster is None and stack is None:
         raise click.UsageError("Say what is declared, with --roster or --stack.")
     live: list[PhoneNumber] = []
@@ -86,7 +86,7 @@ def drift(context: click.Context, *, roster: Path | None, stack: str | None, und
 
 
 def _declared_in(roster: Path | None, stack: str | None, *, every_account: bool) -> dict[Account, list[Declared]]:
-    """What is declared, for each account that something is declared for, or for each that the stack knows."""
+    """What is declared, for each account that has declarations, or with `every_account` for all accounts."""
     own = Account("", load_settings(stack))
     found: dict[Account, list[Declared]] = {}
     if roster is not None:
@@ -99,14 +99,14 @@ def _declared_in(roster: Path | None, stack: str | None, *, every_account: bool)
             found.setdefault(account, []).append(declared)
         if every_account:
             found = {account: [] for account in state.accounts()} | found
-    # A stack whose accounts are all those of a `linq.Provider` needs no key of its own.
+    # A stack that uses only accounts of a `linq.Provider` needs no key of its own.
     if not found or (every_account and own.settings.api_key):
         found.setdefault(own, [])
     return found
 
 
 def _compared(account: Account, declared: Sequence[Declared]) -> tuple[Sequence[PhoneNumber], Pairs]:
-    """The lines of an account, and each declared line with what it is now."""
+    """The lines of an account, and each declared line with its live one."""
     try:
         lines = list_lines(account.settings, required=bool(declared))
         return lines, _paired(declared, lines)
@@ -145,12 +145,12 @@ def _undeclared(pairs: Pairs, live: Iterable[PhoneNumber]) -> Iterator[Differenc
 
 
 def _shown(declared: Declared, line: PhoneNumber | None) -> str:
-    """The line as it may be shown: an id is never secret."""
+    """A name of the line that may be shown: an id is never secret."""
     return declared.label or (line.id if line else SECRET)
 
 
 def _as_json(differences: Sequence[Difference], *, declared: int, undeclared: bool) -> dict[str, Any]:
-    """Null for the lines that nothing declares says that they were not looked for."""
+    """The result for `--json`; `undeclared` is null if such lines were not looked for."""
     lists = {
         kind: [{name: getattr(each, name) for name in fields} for each in differences if each.kind == kind]
         for kind, fields in FIELDS.items()

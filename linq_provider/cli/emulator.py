@@ -67,7 +67,7 @@ def emulator(*, faults: tuple[str, ...], fault_rate: float, hosts: tuple[str, ..
     """
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            # A shell starts background jobs with SIGINT ignored, and Python leaves it so.
+            # A shell starts background jobs with SIGINT ignored, and Python does not change that.
             signal.signal(number, signal.default_int_handler)
         with _emulator(faults, fault_rate=fault_rate, hosts=hosts, **account) as running:
             click.echo(_greeting(running))

@@ -17,7 +17,7 @@ from linq_provider.core.destinations import Destinations
 
 FILE: click.Path = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 SUFFIXES: dict[str, tuple[str, ...]] = {"python": (".py",), "yaml": (".yaml", ".yml"), "csv": (".csv",)}
-ROSTER_NAME = "lines.yaml"  # what the comment of a roster without a name calls it
+ROSTER_NAME = "lines.yaml"  # used in the comment of a roster that is written to stdout
 
 
 @click.command()
@@ -55,7 +55,7 @@ def export(*, kind: str | None, file: Path | None, force: bool, stack: str | Non
 
 
 def _report(account: ExportedAccount, kind: str, file: Path | None) -> None:
-    """Say what was written and what was left out. A table has no comments, so its reasons follow."""
+    """Say what was written and what was left out. For CSV, which has no comments, also say why."""
     if account.lines:
         say(f"{'Program' if kind == 'python' else 'Roster'} written to {file or 'stdout'}: {account.summary}.")
     elif not account.left_out:
@@ -80,7 +80,7 @@ def _text(kind: str, account: ExportedAccount, name: str) -> str:
 
 
 def _refuse_name(file: Path, kind: str, *, force: bool) -> None:
-    """Under another name neither Python nor `load_roster` would take it."""
+    """Refuse a name that Python or `load_roster` could not use, and a file that exists."""
     if file.suffix.lower() not in SUFFIXES[kind]:
         raise click.UsageError(f"{file} is not a name for {kind}: it must end in {' or '.join(SUFFIXES[kind])}.")
     if not force and os.path.lexists(file):
@@ -92,7 +92,7 @@ def _exists(file: Path) -> click.ClickException:
 
 
 def _write(file: Path, text: str, *, force: bool) -> None:
-    """Write the whole file or nothing; without `force` never over a file that was made meanwhile."""
+    """Write the whole file or nothing; without `force`, do not overwrite a file that was created meanwhile."""
     try:
         target = Path(os.path.realpath(file))
         with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as folder:

@@ -46,7 +46,7 @@ LEFT_OUT = "# Left out, because they cannot be declared as they are:\n"
 
 @dataclass(frozen=True)
 class ExportedLine:
-    """`identity` is its phone_number, or its phone_number_id where the number cannot name it."""
+    """`identity` is its phone_number, or its phone_number_id if the number cannot identify it."""
 
     identity: str
     forwarding_number: str
@@ -55,7 +55,7 @@ class ExportedLine:
 
     @property
     def remark(self) -> str:
-        """What else is known of the line."""
+        """What else is known about the line."""
         return ", ".join(filter(None, (self.line_type, self.phone_number_id)))
 
 
@@ -79,12 +79,12 @@ class ExportedAccount:
 
     @property
     def comment(self) -> str:
-        """What is left out, as comments."""
+        """The lines that are left out, as comments."""
         return "".join([LEFT_OUT, *(f"# {line}\n" for line in self.left_out)]) if self.left_out else ""
 
 
 def exported(lines: Sequence[PhoneNumber], *, destinations: Destinations = UNRESTRICTED) -> ExportedAccount:
-    """What can be declared of `lines`, and what cannot: declaring the rest would fail at `pulumi preview`."""
+    """Which of `lines` can be declared, and which cannot, because `pulumi preview` would refuse them."""
     listed = Counter(line.phone_number for line in lines)
     targets = {line.phone_number: line.forwarding_number for line in lines}
     declared: list[ExportedLine] = []
@@ -111,19 +111,19 @@ def program_text(account: ExportedAccount) -> str:
 
 
 def roster_text(account: ExportedAccount, *, file: str) -> str:
-    """A complete roster, whose comment says how a program uses it under the name `file`."""
+    """A complete roster, with a comment that says how a program uses it under the name `file`."""
     head = ROSTER.format(summary=account.summary, file=plain(file)) if account.lines else ROSTER_OF_NOTHING
     left_out = f"#\n{account.comment}" if account.left_out else ""
     return head + left_out + "".join(map(_entry, account.lines))
 
 
 def csv_text(account: ExportedAccount) -> str:
-    """A complete roster for a spreadsheet; the last two columns are for its readers only."""
+    """A complete roster for a spreadsheet; the last two columns are only information for people."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(("line", "forwarding_number", "type", "id"))
     for line in account.lines:
-        kind = re.sub(r"^[=+@-]+", "", line.line_type)  # the server's word must be no formula
+        kind = re.sub(r"^[=+@-]+", "", line.line_type)  # text of the server must not become a formula
         rows.writerow((line.identity, line.forwarding_number or NOT_FORWARDED, kind, line.phone_number_id))
     return text.getvalue()
 

@@ -1,4 +1,4 @@
-"""`linq-provider init`: a project that runs as it is."""
+"""`linq-provider init`: a project that can be run at once."""
 
 import os
 import re
@@ -21,7 +21,7 @@ from linq_provider.errors import LinqError
 ROSTER = "lines.yaml"
 NOT_IN_A_NAME: re.Pattern[str] = re.compile(r"[^A-Za-z0-9._-]+")  # what Pulumi refuses in the name of a project
 LONGEST_NAME = 100  # characters; Pulumi's limit
-# The files of a project: its text in the folder `project`, and what the README says of it.
+# The files of a project: for each, its template in the folder `project`, and what the README says about it.
 FILES: dict[str, tuple[str, str]] = {
     "__main__.py": ("program.txt", "the program"),
     ROSTER: ("", "each line, and the number that it forwards to"),
@@ -82,7 +82,7 @@ def _texts(project: str, account: ExportedAccount | None) -> dict[str, str]:
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write every file or none, and never over one that was made meanwhile."""
+    """Write every file or none, and do not overwrite a file that was created meanwhile."""
     made: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The account as commands reach it: its settings, from a stack or the environment, and its lines."""
+"""The account for commands: its settings, from a stack or the environment, and its lines."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,12 +23,12 @@ stack_option: Callable[[Any], Any] = click.option(
 
 
 def load_settings(stack: str | None) -> Settings:
-    """The settings of a stack, or of the environment where no stack is named."""
+    """The settings of a stack, or of the environment if no stack is named."""
     return Settings.load(None if stack is None else values(stack_config(stack)))
 
 
 def require_key(settings: Settings, *, next_step: str = NO_KEY) -> None:
-    """Refuse to go on without a key, with the next step for a command."""
+    """Fail without a key, with a next step for commands."""
     try:
         settings.require_api_key()
     except ConfigurationError as error:
@@ -37,7 +37,7 @@ def require_key(settings: Settings, *, next_step: str = NO_KEY) -> None:
 
 
 def list_lines(settings: Settings, *, required: bool = False) -> Sequence[PhoneNumber]:
-    """Every line that the key sees; none at all is an error where lines are `required`."""
+    """Every line that the key sees; if lines are `required`, none at all is an error."""
     require_key(settings)
     from linq_provider.api.client import LinqClient
 

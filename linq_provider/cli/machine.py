@@ -17,10 +17,10 @@ from linq_provider.errors import LinqError, plain
 
 OLDEST_PYTHON = (3, 10, 0)
 OLDEST_PULUMI = (3, 216, 0)  # the first with ReadResult.inputs; pyproject.toml says so too
-# Pulumi's release keeps them beside the CLI; the last two are scripts for its Python programs.
+# Pulumi installs them beside the CLI; the last two are scripts for Python programs.
 BESIDE = ("pulumi-language-python", "pulumi-language-python-exec", "pulumi-resource-pulumi-python")
 PROBE = "import linq_provider; print(linq_provider.__version__)"
-NO_CODE = "/"  # to start Python in: its version 3.10 takes code from the folder that it is started in
+NO_CODE = "/"  # a folder to start Python in, because Python 3.10 imports code from the folder that it is started in
 TIMEOUT = 60  # seconds for one program
 INSTALL = "Install the Pulumi CLI, version 3.216 or newer: https://www.pulumi.com/docs/install/."
 
@@ -70,7 +70,7 @@ def _provider_python() -> str | Check:
         return Check("Python of the provider", Mark.NOT_CHECKED, finding)
     fix = _how_to_install(options)
     python = _interpreter(folder, options, fix)
-    environment = {**least_environment(), "PYTHONSAFEPATH": "1"}  # like -P, which Python 3.10 does not know
+    environment = {**least_environment(), "PYTHONSAFEPATH": "1"}  # like -P, which Python 3.10 does not have
     done = run_program(python, "-c", PROBE, environment=environment, timeout=TIMEOUT, folder=NO_CODE)
     if done.returncode:
         said = done.stderr.strip().rpartition("\n")[2]
@@ -79,7 +79,7 @@ def _provider_python() -> str | Check:
 
 
 def _project() -> tuple[Path, Mapping[str, Any] | None]:
-    """The folder of the project that this folder belongs to, and the options of its runtime; None if not Python."""
+    """The folder of the current project, and the options of its runtime; None as options if it is not Python."""
     here = working_folder()
     for folder in (here, *here.parents):
         for file in (folder / "Pulumi.yaml", folder / "Pulumi.yml"):
@@ -104,7 +104,7 @@ def _runtime_options(file: Path) -> Mapping[str, Any] | None:
 
 
 def _interpreter(folder: Path, options: Mapping[str, Any], fix: str) -> str:
-    """As pulumi-resource-pulumi-python chooses it."""
+    """The Python that pulumi-resource-pulumi-python would choose."""
     environment = options.get("virtualenv") or (".venv" if options.get("toolchain") == "uv" else None)
     if environment:
         python = folder / str(environment) / "bin" / "python"

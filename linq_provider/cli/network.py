@@ -1,4 +1,4 @@
-"""Checks of the network on the way to the API: proxy, certificates and addresses."""
+"""Checks of the network between this machine and the API: proxy, certificates and addresses."""
 
 import ipaddress
 import os
@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 from linq_provider.cli.output import Check, Mark
 from linq_provider.errors import LinqError, plain
 
-# Only a URL of this form is taken apart: in any other, a piece of a password could be taken for the host.
+# Only a URL of this form is parsed: in any other, a part of the password could be mistaken for the host.
 PROXY = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:[^@/?#\\\s]*@)?(?P<host>[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?/?",
     re.ASCII | re.IGNORECASE,
 )
-SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")  # what urllib3 knows
+SCHEMES = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")  # those that urllib3 supports
 BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")  # in the order in which requests looks at them
 
 
 def way_to(base_url: str) -> str | Check:
-    """Check certificates, proxy and addresses, and say which host is asked first: the proxy, or the API itself."""
+    """Check certificates, proxy and addresses; return which host is connected to: the proxy, or the API itself."""
     from linq_provider.api.transport import proxy_of  # `requests` is slow to import
 
     if base_url.startswith("https:"):
@@ -72,7 +72,7 @@ def _host_of(proxy: str) -> str:
 
 
 def _entry_without_effect(host: str) -> str | None:
-    """An entry of NO_PROXY with a port, or a range of addresses, that does not count for this host."""
+    """An entry of NO_PROXY, with a port or a range of addresses, that is meant for this host but has no effect."""
     for entry in (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").replace(" ", "").split(","):
         name, _, port = entry.partition(":")
         if port.isdigit() and f".{host}".endswith(f".{name.lstrip('.')}"):

@@ -1,4 +1,4 @@
-"""`linq-provider numbers`: the lines of the account, and where calls to them are forwarded."""
+"""`linq-provider numbers`: the lines of the account, and what they forward to."""
 
 import re
 

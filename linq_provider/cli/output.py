@@ -1,4 +1,4 @@
-"""What commands print: tables and checks on a terminal, text between tabs in a pipe, or JSON."""
+"""The output of commands: tables and checks on a terminal, tab-separated text in a pipe, or JSON."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Mark(str, enum.Enum):
     NOT_CHECKED = "not checked"
 
 
-LEAST_WIDTH = 40  # columns; below it a table loses whole cells
+LEAST_WIDTH = 40  # columns; a narrower table loses whole cells
 COLOURS = {Mark.OK: "green", Mark.WARNING: "yellow", Mark.FAILS: "red", Mark.NOT_CHECKED: "dim"}
 
 
@@ -46,7 +46,7 @@ class Check:
 
 
 def checked(name: str, find: Callable[..., str | Check], *arguments: Any) -> Check:
-    """One check: it is ok with what `find` returns, and fails with what it raises."""
+    """One check: ok with the text that `find` returns, or failed with the error that it raises."""
     try:
         with working(f"Checking: {name}"):
             found = find(*arguments)
@@ -61,7 +61,7 @@ def failed(name: str, error: LinqError) -> Check:
 
 
 def forwards_to(forwarding_number: str) -> str:
-    """A forwarding number as people read it."""
+    """A forwarding number as it is shown to people."""
     return forwarding_number or "not forwarded"
 
 
@@ -77,8 +77,8 @@ def print_json(value: Any) -> None:
 
 
 def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table with its header on a terminal, else each row between tabs, without one."""
-    # What a server wrote: no tab or line break may look like another cell or row.
+    """Print a table with its header on a terminal, else tab-separated rows without a header."""
+    # A tab or line break in a server's text must not look like another cell or row.
     cleaned = [[plain(cell) for cell in row] for row in rows]
     if sys.stdout.isatty():
         _print_table(header, cleaned)
@@ -87,7 +87,7 @@ def print_rows(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_check(check: Check) -> None:
-    """Print one check as a sentence with its mark in colour on a terminal, else between tabs."""
+    """Print one check as a sentence with its mark in colour on a terminal, else separated by tabs."""
     finding, fix = plain(check.finding, limit=500), plain(check.fix, limit=500)
     if not sys.stdout.isatty():
         click.echo("\t".join((check.mark.value, check.check, finding, fix)).rstrip("\t"))
@@ -101,12 +101,12 @@ def print_check(check: Check) -> None:
 
 
 def say(text: object) -> None:
-    """Print a sentence to stderr, without control characters that a name or an argument in it may have."""
+    """Print a sentence to stderr, without control characters, which a name or an argument in it may contain."""
     click.echo(plain(str(text), limit=MAX_MESSAGE), err=True)
 
 
 def make_printable() -> None:
-    """Let every text be printed, also where a shell has closed a stream or an encoding lacks some characters."""
+    """Make sure that every text can be printed, even if a stream is closed or its encoding lacks some characters."""
     sys.stdout, sys.stderr = sys.stdout or io.StringIO(), sys.stderr or io.StringIO()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -126,14 +126,14 @@ def _print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     from rich.table import Column, Table
     from rich.text import Text
 
-    table = Table(*(Column(name, overflow="fold") for name in header))  # half an id cannot be copied
+    table = Table(*(Column(name, overflow="fold") for name in header))  # fold, because a truncated id cannot be copied
     for row in rows:
-        table.add_row(*map(Text, row))  # a value in square brackets is no markup
+        table.add_row(*map(Text, row))  # as Text, so that square brackets are not markup
     _console().print(table)
 
 
 def _console(*, stderr: bool = False) -> Console:
-    """A terminal that is wide enough for a table; rich alone would print nothing where COLUMNS is 0."""
+    """A console that is wide enough for a table; rich alone would print nothing if COLUMNS is 0."""
     from rich.console import Console
 
     return Console(stderr=stderr, width=max(shutil.get_terminal_size().columns, LEAST_WIDTH))

@@ -1,4 +1,4 @@
-"""Other programs that commands run: what they are given, from which folder, and why one could not be started."""
+"""Runs other programs for commands: their environment, their folder, and why one could not be started."""
 
 import errno
 import os
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from linq_provider.errors import LinqError
 
-# What a program needs to start, and a version manager to choose it. No key, token or passphrase has such a name.
+# What a program needs to start, and a version manager to find it. No key, token or passphrase has such a name.
 NEEDED = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "VIRTUAL_ENV", "PULUMI_HOME")
 NEEDED_PREFIXES = ("LC_", "PYTHON", "PYENV_", "ASDF_", "CONDA_", "MISE_")
 SECRET_WORDS = ("KEY", "PASS", "SECRET", "TOKEN")
@@ -17,7 +17,7 @@ SECRET_WORDS = ("KEY", "PASS", "SECRET", "TOKEN")
 def run_program(
     *command: str, environment: Mapping[str, str], timeout: float, folder: str | None = None, if_slow: str = ""
 ) -> subprocess.CompletedProcess[str]:
-    """A program run to its end, `timeout` in seconds, with nothing on its stdin; `if_slow` says what to do then."""
+    """Run a program to its end, with nothing on stdin. `if_slow`: the next step if it takes over `timeout` seconds."""
     try:
         return subprocess.run(
             command,
@@ -37,7 +37,7 @@ def run_program(
 
 
 def least_environment() -> dict[str, str]:
-    """What every program may know: neither the key nor a passphrase, token or login of anything."""
+    """The environment that every program may get: without the key and without any passphrase, token or login."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -46,7 +46,7 @@ def least_environment() -> dict[str, str]:
 
 
 def environment_without_key() -> dict[str, str]:
-    """What the Pulumi CLI has to know to read a stack: the passphrase and its logins, but nothing of Linq."""
+    """The environment for the Pulumi CLI to read a stack: with passphrase and logins, but without Linq's variables."""
     return {name: value for name, value in os.environ.items() if not name.startswith("LINQ_")}
 
 

@@ -1,4 +1,4 @@
-"""What a stack knows, through the Pulumi CLI: its configuration and its state, in memory only."""
+"""The configuration and the state of a stack, read through the Pulumi CLI and kept in memory only."""
 
 import json
 import re
@@ -15,9 +15,9 @@ from linq_provider.errors import ConfigurationError, LinqError, plain
 TIMEOUT = 120  # seconds for one call of the CLI; a state in the cloud has to be fetched and decrypted
 IF_SLOW = "Check that the backend of the stack answers: `pulumi whoami -v`."
 DOCTOR = "Check the CLI: `linq-provider doctor`."
-# As Pulumi takes it: letters, digits and three other characters; before it, the project and its owner.
+# As Pulumi accepts it: letters, digits and three other characters, after an optional owner and project.
 _NAME = re.compile(r"(?:[\w.-]+/){0,2}[\w.-]{1,100}", re.ASCII)
-# What the CLI says, and what to say instead of it.
+# Messages of the CLI, and what to say instead.
 _KNOWN = {
     "no stack named": ("There is no stack {stack} here.", "See which there are with `pulumi stack ls`."),
     "passphrase": (
@@ -32,7 +32,7 @@ _KNOWN = {
 
 
 def stack_name(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse what cannot be a stack's name: with an empty one, Pulumi would take the selected stack."""
+    """Refuse an invalid name of a stack; with an empty one, Pulumi would use the selected stack."""
     if value is None or _NAME.fullmatch(value):
         return value
     if not value.strip():
@@ -41,7 +41,7 @@ def stack_name(_: click.Context, __: click.Parameter, value: str | None) -> str 
 
 
 def values(config: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """The values of a stack's configuration, as `Settings.load` takes them."""
+    """The values of a stack's configuration, in the form for `Settings.load`."""
     return {
         key: setting["value"] for key, setting in config.items() if isinstance(setting, dict) and "value" in setting
     }
@@ -71,7 +71,7 @@ def _is_resource(value: Any) -> bool:
 
 
 def _ask(stack: str, *command: str) -> dict[str, Any]:
-    """What the CLI answers, as JSON; only the name of the stack is ever an argument."""
+    """The JSON output of the CLI; the only argument from outside is the name of the stack."""
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise ConfigurationError(

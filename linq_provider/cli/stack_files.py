@@ -1,4 +1,4 @@
-"""What the settings files of a Pulumi project say of where calls may go, read without Pulumi."""
+"""Where calls may go according to the settings files of a Pulumi project, read without Pulumi."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEY = "linq:allowedForwardings"
 
 
 def destinations_beside(file: Path) -> Destinations:
-    """The rule of the environment and of every stack of the project in this file's folder: all of them count.
+    """The rule of the environment and of every stack of the project in this file's folder, all combined.
 
     Raises:
         ConfigurationError: a settings file cannot be read, or its setting cannot be used.
@@ -28,7 +28,7 @@ def destinations_beside(file: Path) -> Destinations:
 
 
 def _setting(file: Path) -> Iterator[AllowedForwardings]:
-    """The setting of one file, if it has it, under the name of that file."""
+    """The setting in one file, if any, with the name of that file."""
     value = _config(file).get(KEY)
     if isinstance(value, dict):
         if "secure" in value:
@@ -48,7 +48,7 @@ def _config(file: Path) -> dict[str, Any]:
     import yaml
 
     class Loader(yaml.SafeLoader):
-        """Norway is no False: NO, unquoted, is text, as it is to Pulumi."""
+        """Reads an unquoted NO (Norway) as text and not as False, as Pulumi does."""
 
     Loader.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in found if not tag.endswith(":bool")]

@@ -10,14 +10,14 @@ from typing import Any
 from linq_provider.config import EXPLICIT, Settings
 from linq_provider.errors import LinqError
 
-# The pickle of every dynamic provider of this package names its module. It is searched for that and never loaded:
-# who can write a state could run code in whoever loads it.
+# The pickle of every dynamic provider of this package contains its module's name. The pickle is searched for that name
+# and never loaded, because somebody who can write a state could run code on the machine that loads it.
 MODULE = b"linq_provider.dynamic"
 NAMES = ("PhoneNumberForwarding", "PhoneNumberForwardings")
 TYPES = {f"{package}:{name}" for package in ("pulumi-python:dynamic/linq", "linq:index") for name in NAMES}
 PROVIDERS = "pulumi:providers:"
-# How the engine marks a secret in a state, and which mark says secret (sdk/go/common/resource/sig in pulumi/pulumi);
-# and how it records what it does not know (sdk/go/common/resource/plugin/rpc.go).
+# The key and the value with which the engine marks a secret in a state (sdk/go/common/resource/sig in pulumi/pulumi),
+# and its mark for an unknown value (sdk/go/common/resource/plugin/rpc.go).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -28,7 +28,7 @@ REFRESH = "Run `pulumi up --refresh`, then this command again."
 class Declared:
     """One line and the number that it is declared to forward to, "" for not forwarded.
 
-    `line` finds it: phone_number_id or phone_number. `label` is what may be shown of it, "" where it is secret.
+    `line` identifies it: phone_number_id or phone_number. `label` is a name that may be shown, "" if it is secret.
     `by` names the resource or the file.
     """
 
@@ -56,7 +56,7 @@ class State:
         self._own = own
 
     def declarations(self) -> Iterator[tuple[Account, Declared]]:
-        """Every declared line; what `.get()` reads, and what waits for its deletion, is not declared."""
+        """Every declared line, without resources of `.get()` and those that wait for deletion."""
         for resource in self._resources:
             if _is_forwarding(resource) and not resource.get("external") and not resource.get("delete"):
                 account = self._account_of(resource)
@@ -64,7 +64,7 @@ class State:
                     yield account, declared
 
     def accounts(self) -> Iterator[Account]:
-        """The account of every provider that a program declared for Linq, whether or not anything uses it."""
+        """The account of every provider that a program declared for Linq, whether or not a resource uses it."""
         for provider in self._providers.values():
             if not provider.get("delete") and any(key.startswith("linq:") for key in _settings(provider)):
                 account = self._account(provider)
@@ -83,24 +83,24 @@ class State:
         return self._account(self._providers[reference])
 
     def _account(self, provider: Mapping[str, Any]) -> Account:
-        """The stack's own for the engine's default provider, whose settings in the state are those of the last `up`."""
+        """The account of a provider; our own for the default provider, whose recorded settings are of the last `up`."""
         settings = _settings(provider)
-        by_the_engine = "parent" not in provider and EXPLICIT not in settings  # what a program declares has a parent
+        by_the_engine = "parent" not in provider and EXPLICIT not in settings  # a provider of the program has a parent
         if by_the_engine and _name(provider).startswith("default"):
             return self._own
         return Account(str(settings.get(EXPLICIT) or _name(provider)), Settings.load(settings))
 
 
 def _settings(provider: Mapping[str, Any]) -> dict[str, Any]:
-    """What a provider is configured with, under the keys of a stack's configuration."""
+    """The settings of a provider, under the keys of a stack's configuration."""
     namespace = "linq:" if provider["type"] == f"{PROVIDERS}linq" else ""
     return {namespace + key: _revealed(value)[0] for key, value in (provider.get("inputs") or {}).items()}
 
 
 def _is_forwarding(resource: Mapping[str, Any]) -> bool:
-    """Whether it is ours: by its type, by the class of its provider, or because it looks like one.
+    """Whether a resource is a forwarding, by its type, the class of its provider, or its outputs.
 
-    Classes of the program can have any type, and a provider class of its own need not name ours.
+    A subclass in the program can have any type, and its provider class need not name our module.
     """
     outputs = resource.get("outputs") or {}
     if resource["type"] in TYPES or any(map(_names_our_module, (outputs, resource.get("inputs") or {}))):
@@ -120,7 +120,7 @@ def _names_our_module(properties: Mapping[str, Any]) -> bool:
 
 
 def _declared_by(resource: Mapping[str, Any]) -> Iterator[Declared]:
-    """What the stack last wrote: a refresh that finds something else keeps that as `applied_number`, always secret."""
+    """What the stack wrote last; after a refresh found another number, `applied_number`, which is always secret."""
     outputs, name = resource.get("outputs") or {}, _name(resource)
     if "forwardings" in outputs:
         yield from _declared_by_fleet(outputs, name)
@@ -173,5 +173,5 @@ def _reference(provider: Mapping[str, Any]) -> str:
 
 
 def _name(resource: Mapping[str, Any]) -> str:
-    """What follows stack, project and types in a URN; a name may hold `::` too."""
+    """The name in a URN, after stack, project and types; a name may contain `::`."""
     return str(resource["urn"]).split("::", 3)[-1]

@@ -1,1 +1,1 @@
-"""The rules of forwarding: what is written, what is refused, what is cleared. Knows neither Pulumi nor HTTP."""
+"""The rules of forwarding: what is written, refused and cleared. Depends on neither Pulumi nor HTTP."""

@@ -1,7 +1,7 @@
-"""The lines of one account as this process sees them: one list call shared by all, kept current by our own writes.
+"""The lines of one account as this process sees them: one list call for all resources, updated by our own writes.
 
-The list may lag behind a write, or lack a line once, so it never contradicts the state on its own: what it says has to
-hold for a few seconds first, see `Account.confirmed`.
+The list may lag behind a write, or lack a line once. So one list is not enough to contradict the state: what it says
+must hold for a few seconds, see `Account.confirmed`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from linq_provider.errors import APIResponseValidationError, LinqError, RefusedE
 from linq_provider.phone_number import PhoneNumber
 
 FRESH = 30.0  # seconds; nothing is decided on a list older than this
-FAILURE_SHARED = 5.0  # seconds for which callers that queue behind a failed list call share its error
-ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, where the last one contradicts the state
-LISTS = 10  # after so many that neither agree with the state nor with each other, nothing is decided
-LAG = 5.0  # seconds for which a write of our own is believed more than a list
+FAILURE_SHARED = 5.0  # seconds for which callers that wait behind a failed list call get the same error
+ASKED_AGAIN = (1.0, 3.0)  # seconds to wait before each further list, if the last one contradicts the state
+LISTS = 10  # give up after so many lists that agree neither with the state nor with each other
+LAG = 5.0  # seconds for which our own write overrides a list
 NAMED_LINES = 3  # how many visible lines an error names
 LOOK_UP = "See the account's lines with `linq-provider numbers`."
 NO_LINES = "This key sees no lines at all: is it the right account?"
 
 
 class Client(Protocol):
-    """What an account needs of `LinqClient`."""
+    """The part of `LinqClient` that an account needs."""
 
     def list_phone_numbers(self) -> Sequence[PhoneNumber]:
         """Every line that the key sees."""
 
     def set_forwarding_number(self, phone_number_id: str, forwarding_number: str) -> PhoneNumber:
-        """Write one forwarding; the line as the API confirms it."""
+        """Write one forwarding, and return the line as the API confirms it."""
 
 
 class NoLinesError(LinqError):
@@ -42,12 +42,12 @@ class NoLinesError(LinqError):
 
 
 def list_lines(client: Client) -> Sequence[PhoneNumber]:
-    """Every line that the key sees, asked for again where the answer is empty or malformed.
+    """Every line that the key sees; one more request if the answer is empty or malformed.
 
     Both can be a server's mistake, which must not look like lost lines.
 
     Raises:
-        LinqError: the list could not be had.
+        LinqError: the list could not be read.
     """
     try:
         lines = client.list_phone_numbers()
@@ -61,7 +61,7 @@ def require_lines(client: Client) -> Sequence[PhoneNumber]:
 
     Raises:
         NoLinesError: there are none.
-        LinqError: the list could not be had.
+        LinqError: the list could not be read.
     """
     if lines := list_lines(client):
         return lines
@@ -72,7 +72,7 @@ def require_lines(client: Client) -> Sequence[PhoneNumber]:
 
 
 def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
-    """The error for a line that is not among those of the key; names a few that are."""
+    """The error for a line that the key does not see; names a few that it sees."""
     seen = sorted(each.phone_number for each in lines)
     more = ", …" if len(seen) > NAMED_LINES else ""
     return RefusedError(
@@ -83,10 +83,10 @@ def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
 
 
 def find_line(line: str, list_lines: Callable[[], Sequence[PhoneNumber]], *, asked: str) -> PhoneNumber:
-    """One line of a list, by its number (E.164) or its phone_number_id in any case; `asked` is who was given it.
+    """One line of a list, by its number (E.164) or its phone_number_id in any case; `asked` is the function it is for.
 
     Raises:
-        RefusedError: the text names no line, and nothing was listed; or the list does not have it.
+        RefusedError: the text does not name a line, and nothing was listed; or the list does not have the line.
         LinqError: whatever `list_lines` raises.
     """
     if problem := line_problem(line):
@@ -100,7 +100,7 @@ def find_line(line: str, list_lines: Callable[[], Sequence[PhoneNumber]], *, ask
 
 @dataclass(frozen=True)
 class _Snapshot:
-    """One list. `since` says from when on a line has been as it is here, under its id and under its number."""
+    """One list. `since`: the time since which a line has been as it is here, under its id and under its number."""
 
     taken_at: float
     by_id: dict[str, PhoneNumber] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class _Snapshot:
         self.since[line.id] = self.since[line.phone_number] = since
 
     def keep_since(self, before: _Snapshot) -> None:
-        """Carry over from when on each line has been as it is, also where it is gone."""
+        """Copy the time since which each line has not changed, or has been gone."""
         for identity, since in before.since.items():
             unchanged = self.lines(identity) == before.lines(identity)
             self.since[identity] = since if unchanged else self.since.get(identity, self.taken_at)
@@ -159,18 +159,18 @@ class Account:
         self._doubted_at = -math.inf
 
     def find(self, identity: str) -> PhoneNumber | None:
-        """The line, or None where a list not older than `FRESH` seconds does not hold it.
+        """The line, or None if it is missing from a list that is at most `FRESH` seconds old.
 
         Raises:
-            RefusedError: a number that belongs to two lines.
-            LinqError: the list could not be had, or is empty: that says nothing about any one line.
+            RefusedError: the number belongs to two lines.
+            LinqError: the list could not be read, or is empty, which says nothing about any one line.
         """
         return self._fresh().find(identity)
 
     def confirmed(self, identity: str, expected: Callable[[PhoneNumber | None], bool]) -> PhoneNumber | None:
-        """The line, once it is as `expected`, or else as lists of several seconds agree that it is.
+        """The line if it is as `expected`, else as the lists of several seconds agree that it is.
 
-        All resources of the process share the lists that are asked for again, so a thousand surprises cost two more.
+        All resources of the process share the repeated lists, so a thousand surprises cost two more requests.
 
         Raises:
             RefusedError: as `find`, or the lists never agree.
@@ -188,11 +188,11 @@ class Account:
         )
 
     def require(self, identity: str) -> PhoneNumber:
-        """The line, which a new resource declares.
+        """The line that a new resource declares.
 
         Raises:
-            RefusedError: this key does not see it; names a few lines that it sees.
-            LinqError: the list could not be had.
+            RefusedError: this key does not see it; the message names a few lines that it sees.
+            LinqError: the list could not be read.
         """
         line = self.find(identity)
         if line is None:
@@ -204,33 +204,33 @@ class Account:
         return not_seen("the declared line", self._fresh().by_id.values())
 
     def refresh(self) -> None:
-        """See to it that the lines are known, so that an error of the account is reported once, not for each line.
+        """Load the lines, so that an error of the account is reported once and not for each line.
 
         Raises:
-            LinqError: the list could not be had, or is empty.
+            LinqError: the list could not be read, or is empty.
         """
         self._fresh()
 
     def lines(self) -> list[PhoneNumber]:
-        """Every line, as a list not older than `FRESH` seconds has it.
+        """Every line, from a list that is at most `FRESH` seconds old.
 
         Raises:
-            LinqError: the list could not be had, or is empty.
+            LinqError: the list could not be read, or is empty.
         """
         return list(self._fresh().by_id.values())
 
     def known(self, identity: str) -> PhoneNumber | None:
-        """The line as last seen, however long ago, without a request; None where it was never seen, or not as one."""
+        """The line as last seen, however long ago, without a request; None if never seen, or if two have its number."""
         lines = self._snapshot.lines(identity) if self._snapshot is not None else {}
         return next(iter(lines.values())) if len(lines) == 1 else None
 
     def names(self, identity: str) -> tuple[str, ...]:
-        """Every name of a line, as far as is known; the given one first."""
+        """Every known name of a line, the given one first."""
         line = self.known(identity)
         return (identity, *self.names_of(line)) if line else (identity,)
 
     def names_of(self, line: PhoneNumber) -> tuple[str, ...]:
-        """The id and the number of a line; only the id where the number belongs to a second line, too."""
+        """The id and the number of a line; only the id if the number also belongs to another line."""
         is_shared = self._snapshot is not None and len(self._snapshot.lines(line.phone_number)) > 1
         return (line.id,) if is_shared else (line.id, line.phone_number)
 
@@ -249,7 +249,7 @@ class Account:
             written = self._client.set_forwarding_number(line.id, forwarding_number)
         except LinqError as error:
             error.message = error.message.replace(line.id, f"{line.id} ({line.phone_number})", 1)
-            if error.may_be_applied:  # the list from before it may be wrong about the line
+            if error.may_be_applied:  # an older list may be wrong about the line
                 self._doubted_at = self._clock()
             raise
         with self._changing:
@@ -259,11 +259,11 @@ class Account:
         return written
 
     def _seconds_unchanged(self, snapshot: _Snapshot, identity: str) -> float:
-        """For how many seconds all lists have agreed on a line, or on its absence."""
+        """For how many seconds all lists have agreed about a line, or that it is missing."""
         return snapshot.taken_at - snapshot.since.get(identity, self._first_at)
 
     def _ask_again(self, last: _Snapshot, wait: float) -> None:
-        """Take another list, `wait` seconds after the last one; who comes meanwhile shares it."""
+        """Read the list again, `wait` seconds after the last one; callers that arrive meanwhile share it."""
         with self._asking_again:
             if self._snapshot is not last:
                 return

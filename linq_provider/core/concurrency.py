@@ -1,4 +1,4 @@
-"""Many calls side by side: one that fails does not stop the others, but a service that is down stops them all."""
+"""Many calls at the same time: one that fails does not stop the others, but a service that is down stops them all."""
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from linq_provider.errors import APIError, AuthenticationError, LinqError, RefusedError
 
-NOTIFY_EVERY = 5.0  # seconds between two messages about how far a run is
-IN_A_ROW = 3  # failures that end a run where fewer calls than that are made at a time
+NOTIFY_EVERY = 5.0  # seconds between two progress messages
+IN_A_ROW = 3  # consecutive failures that end a run, or `limit` if that is higher
 NOT_TRIED = "It was not tried, because the calls before it failed."
 
 
@@ -20,11 +20,11 @@ def run_concurrently(
     retries: Callable[[], int],
     notify_every: float = NOTIFY_EVERY,
 ) -> dict[str, LinqError]:
-    """Make every call, `limit` at a time, each for one line; why each line that failed did, in the order of the calls.
+    """Make every call, `limit` at a time, each for one line; return the error of each that failed, in their order.
 
-    A refused key, or as many failures of the service in a row as there are calls at a time, end the run: the lines
-    that were not tried are among the failures. `notify` receives every `notify_every` seconds how far the run is;
-    `retries` counts the requests that were sent again so far.
+    A refused key, or as many consecutive failures of the service as there are calls at a time, ends the run: lines
+    that were not tried count as failed. `notify` receives the progress every `notify_every` seconds; `retries` returns
+    how many requests were sent again so far.
     """
     breaker = _Breaker(max(limit, IN_A_ROW))
     with ThreadPoolExecutor(limit) as pool:
@@ -41,7 +41,7 @@ def run_concurrently(
 def _progress(
     under_way: Collection[Future[None]], *, notify: Callable[[str], None], retries: Callable[[], int], every: float
 ) -> Iterator[None]:
-    """Report every few seconds how far the calls are, also while none of them ends."""
+    """Report the progress every few seconds, even while no call ends."""
     over = threading.Event()
     before = retries()
 
@@ -62,7 +62,7 @@ def _progress(
 
 
 class _Breaker:
-    """Lets calls through until `allowed` of them in a row have failed for a reason that is not their own."""
+    """Makes calls until the service has failed for `allowed` consecutive ones, or has refused the key."""
 
     def __init__(self, allowed: int) -> None:
         self._allowed = allowed
@@ -85,7 +85,7 @@ class _Breaker:
 
 
 def _is_of_the_service(error: Exception) -> bool:
-    """Whether it says something of the service, and not of one line only."""
+    """Whether the error is a failure of the service, and not only of one line."""
     if isinstance(error, RefusedError):
         return False
     return not isinstance(error, APIError) or error.status_code >= 429

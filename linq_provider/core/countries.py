@@ -1,8 +1,8 @@
-"""How a sentence names the countries and services that have phone numbers: by ISO 3166 code, or by country code."""
+"""The names of countries (by ISO 3166 code) and services (by country code) that have phone numbers, for messages."""
 
 import re
 
-# Every region of Google's metadata; the names are those of Unicode CLDR, with an article where a sentence needs one.
+# Every region of Google's metadata; the names are those of Unicode CLDR, with an article if a sentence needs one.
 _REGIONS = """
 AC Ascension Island, AD Andorra, AE the United Arab Emirates, AF Afghanistan, AG Antigua and Barbuda, AI Anguilla,
 AL Albania, AM Armenia, AO Angola, AR Argentina, AS American Samoa, AT Austria, AU Australia, AW Aruba,
@@ -39,7 +39,7 @@ VC St. Vincent and Grenadines, VE Venezuela, VG the British Virgin Islands, VI t
 VU Vanuatu, WF Wallis and Futuna, WS Samoa, XK Kosovo, YE Yemen, YT Mayotte, ZA South Africa, ZM Zambia, ZW Zimbabwe"""
 COUNTRIES: dict[str, str] = {region[:2]: region[3:] for region in re.split(r",\s", _REGIONS.strip())}
 
-# Country codes of no country (ITU-T's list of assigned E.164 country codes).
+# Country codes that belong to no country (ITU-T's list of assigned E.164 country codes).
 SERVICES: dict[int, str] = {
     800: "the international freephone service",
     808: "the international shared-cost service",

@@ -1,10 +1,10 @@
-"""What the program of this run declares and who has which line, in every provider process of the run.
+"""What the program of this run declares, and which resource has which line, for all provider processes of the run.
 
-The engine creates the new resource before it deletes the old one, and tells neither of the other. A rename
-without alias is therefore a create followed by a delete of the same line, which would silence it.
+The engine creates a new resource before it deletes the old one, and neither knows of the other. A rename without an
+alias is therefore a create followed by a delete of the same line, which would clear it.
 
-Everything that is known is an event in a log that all provider processes of the run share, so each of them comes to
-the same answer. A line is named as the program names it: by `phone_number_id` or by `phone_number`.
+All provider processes of the run share a log of events, so each of them comes to the same answer. A line is named as
+in the program: by `phone_number_id` or by `phone_number`.
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from typing import Any, Protocol
 
 from linq_provider.errors import RefusedError
 
-Event = Sequence[Any]  # its kind, the names of a line, and what else there is to say; all of it as JSON has it
+Event = Sequence[Any]  # its kind, the names of the lines, and its values; all of it can be written as JSON
 
 
 class Log(Protocol):
-    """The events of a run, in one order for every process."""
+    """The events of a run, in the same order for every process."""
 
     def append(self, event: Event) -> None:
         """Add an event."""
 
     def read(self) -> Sequence[Event]:
-        """The events since the last read, one's own among them."""
+        """The events since the last read, our own included."""
 
 
 class MemoryLog:
-    """The log of a run that has one process only."""
+    """The log of a run that has only one process."""
 
     def __init__(self) -> None:
         self._events: list[Event] = []
@@ -51,26 +51,26 @@ class MemoryLog:
 
 @dataclass
 class _Line:
-    """What is known of a line under one of its names."""
+    """What is known about a line under one of its names."""
 
     declared: bool = False
-    number: str | None = None  # the declared one; None where it is not known yet
-    kept: bool = False  # its resource has the line in the state already
+    number: str | None = None  # the declared one; None if not known yet
+    kept: bool = False  # the state already has the line in its resource
     owned: bool = False  # its resource did not change, or wrote the line in this run
     failed: bool = False  # its resource failed in this run
-    claim: str | None = None  # of the create or update that took it in this run
-    recorded: str | None = None  # what the state says of it, where this run replaces or changes its resource
-    replaced: str | None = None  # what it forwarded to before this stack had it, as its old resource remembers it
-    inherited: bool = False  # its new resource remembers that, too
-    left: str | None = None  # with what this run gave it up, before it was known to be declared
+    claim: str | None = None  # token of the create or update that took it in this run
+    recorded: str | None = None  # its number in the state, if this run replaces or changes its resource
+    replaced: str | None = None  # what it forwarded to before this stack managed it, as its old resource recorded
+    inherited: bool = False  # its new resource records `replaced` too
+    left: str | None = None  # the number with which this run gave it up, before a declaration of it was known
 
 
 @dataclass(frozen=True)
 class Owner:
-    """The resource of the program that declares a line; `number` None where it is not known yet.
+    """The resource of the program that declares a line; `number` is None if not known yet.
 
-    `lost` says that the resource failed, or was never tried in a run that failed, so that no state will have it;
-    `pending` that it is still to write the line itself.
+    `lost`: the resource failed, or was never tried in a run that failed, so no state will have it. `pending`: it has
+    not written the line yet.
     """
 
     number: str | None
@@ -79,10 +79,10 @@ class Owner:
 
 
 class Declarations:
-    """Remembered for the life of the run; nothing is ever forgotten.
+    """The declarations of a run; nothing is forgotten before it ends.
 
-    `hears_program`: the program says itself what it declares. Else only the engine does, which leaves out of a map what
-    hangs on a resource that failed.
+    `hears_program`: the program itself reports what it declares. Otherwise only the engine does, which drops from a map
+    the values that depend on a resource that failed.
     """
 
     _tokens = itertools.count()
@@ -98,7 +98,7 @@ class Declarations:
         self._clears: dict[str, threading.Event] = {}
 
     def plan(self, lines: Mapping[str, str | None]) -> None:
-        """The program will declare these lines, with these numbers as far as they are plain text."""
+        """The program will declare these lines; None for a number that is not plain text."""
         self._add("plan", list(lines), list(lines.values()))
 
     def planned(self, *names: str) -> bool:
@@ -110,7 +110,7 @@ class Declarations:
     def declare(self, lines: Mapping[str, str | None], *, kept: Collection[str] = ()) -> None:
         """The program declares these lines; None for a number that is not known yet.
 
-        `kept`: those that their resource has in the state already.
+        `kept`: the lines that the state already has in the same resource.
 
         Raises:
             RefusedError: another resource declares one of them with another number.
@@ -128,40 +128,40 @@ class Declarations:
         return any(line.declared for line in self._known(names))
 
     def forwarding_of(self, *names: str) -> str | None:
-        """The number declared for a line under any of its names; None where there is none or it is unknown."""
+        """The number declared for a line under any of its names; None if there is none or it is not known yet."""
         declared = [line.number for line in self._known(names) if line.declared]
         return next(iter(declared or [self._planned[name] for name in names if name in self._planned]), None)
 
     def keeps(self, name: str) -> bool:
-        """Whether a resource that the program still has keeps this line, named as it names it."""
+        """Whether a resource that stays in the program keeps this line, under this name."""
         return any(line.kept for line in self._known([name]))
 
     def mark_unchanged(self, *names: str) -> None:
-        """A resource that does not change has these lines, each under one name."""
+        """A resource that does not change has these lines, each named once."""
         self._add("own", names)
 
     def change(self, name: str, recorded: str) -> None:
-        """A resource is about to change or give up this line, of which the state records a number."""
+        """A resource will change or give up this line, for which the state records this number."""
         self._add("record", [name], recorded)
 
     def bequeath(self, name: str, replaced: str | None) -> None:
-        """A resource has this line and remembers what it forwarded to before; its replacement will have to."""
+        """The resource of this line records what it forwarded to before; a new resource for it must take that over."""
         if replaced is not None:
             self._add("bequeath", [name], replaced)
 
     def inherit(self, *names: str) -> str | None:
-        """What a line forwarded to before this stack had it, for the resource that has it from now on."""
+        """What a line forwarded to before this stack managed it, for the resource that records it from now on."""
         replaced = next((line.replaced for line in self._known(names) if line.replaced is not None), None)
         if replaced is not None:
             self._add("inherit", names)
         return replaced
 
     def inherited(self, *names: str) -> bool:
-        """Whether another resource remembers from now on what a line forwarded to before."""
+        """Whether another resource now records what a line forwarded to before."""
         return any(line.inherited for line in self._known(names))
 
     def recorded(self, *names: str) -> str | None:
-        """The recorded number of a line that this run changes or replaces: its own create may have to know."""
+        """The number in the state for a line that this run changes or replaces; a create of the line needs it."""
         return next((line.recorded for line in self._known(names) if line.recorded is not None), None)
 
     def fail(self, *names: str) -> None:
@@ -170,13 +170,13 @@ class Declarations:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the program may declare more lines than were heard of, because a resource failed in this run."""
+        """Whether a resource failed in this run, so that the program may declare lines that were not reported."""
         with self._lock:
             self._catch_up()
             return not self._hears_program and any(line.failed for line in self._lines.values())
 
     def owner(self, *names: str) -> Owner | None:
-        """Who declares a line under any of its names."""
+        """The resource that declares a line under any of its names."""
         declared = [line for line in self._known(names) if line.declared]
         if not declared:
             return None
@@ -191,16 +191,16 @@ class Declarations:
 
     @property
     def allowed_clears(self) -> int | None:
-        """How many clears the fleets that this run creates allow; None where it creates none."""
+        """How many lines the new fleets of this run allow to be cleared; None if it creates no fleet."""
         with self._lock:
             self._catch_up()
             return self._allowed_clears
 
     @contextmanager
     def try_clear(self, *names: str, left_with: str = "") -> Iterator[Owner | None]:
-        """None where a line may be cleared, or given back a number; else who declares it. All its names are given.
+        """None if a line (given with all its names) may be cleared or restored, else the resource that declares it.
 
-        Who declares it later finds out with `left_with`, and waits in `claim` until the clear is over.
+        A resource that declares it later learns of it from `left_with`, and waits in `claim` until the clear is over.
         """
         over = threading.Event()
         with self._lock:
@@ -214,26 +214,26 @@ class Declarations:
             over.set()
 
     def left_with(self, *names: str) -> str | None:
-        """The number with which a resource gave this line up in this run, before another was known to declare it.
+        """The number with which a resource gave up this line in this run, before another declaration was known.
 
-        "" where it was cleared, None where nobody gave it up.
+        "" if it was cleared, None if no resource gave it up.
         """
         return next((line.left for line in self._known(names) if line.left is not None), None)
 
     def cleared(self, *names: str) -> bool:
-        """Whether a resource gave this line up in this run, before another was known to declare it."""
+        """Whether a resource gave up this line in this run, before another declaration was known."""
         return self.left_with(*names) is not None
 
     @contextmanager
     def claim(self, *names: str, declared_as: str) -> Iterator[None]:
-        """Take a line while it is written and, unless that fails, from then on; all its names are given.
+        """Reserve a line (given with all its names) while it is written and, unless that fails, until the run ends.
 
-        A resource that did not change may be created anew: a replacement was interrupted, and the engine makes good for
-        it. It names its line as before, with the same number.
+        The engine may create a resource again that did not change, to complete an interrupted replacement. It then
+        names its line as before, with the same number.
 
         Raises:
-            RefusedError: another resource has it under another name, or created or updated it in this run, or is about
-                to.
+            RefusedError: another resource has it under another name, or has created or updated it in this run, or is
+                doing so.
         """
         for over in [self._clears[name] for name in names if name in self._clears]:
             over.wait()
@@ -318,7 +318,7 @@ class Declarations:
 
 
 def second_owner(name: str, *others: str) -> RefusedError:
-    """The error for a line that two resources of a program declare; its id comes first, where it is known."""
+    """The error for a line that two resources of a program declare; its id comes first, if it is known."""
     line = f"{name} ({', '.join(others)})" if others else name
     return RefusedError(
         f"Line {line} is declared by another resource of this program too.",

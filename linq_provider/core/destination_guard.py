@@ -1,7 +1,7 @@
 """When the rule for destinations applies: to a declared number that is new or changed, and again before it is written.
 
-A number that stands in the state already is left alone, so that a rule that comes later breaks nothing. What is worth
-knowing of such numbers is said once, when the process ends, because only then all of them are known.
+A number that is already in the state is left alone, so that a new rule breaks nothing. Such numbers are reported once,
+when the process ends, because only then all of them are known.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from linq_provider.errors import RefusedError
 
 
 class DestinationGuard:
-    """The rule of one account, as the resources of one provider process meet it. `notify` receives a text for the user.
+    """Applies the rule of one account in one provider process. `notify` receives a text for the user.
 
-    Unchanged numbers are looked up by a thread of their own: an `up` without changes must not wait for them.
+    A separate thread looks up unchanged numbers, because an `up` without changes must not wait for that.
     """
 
     def __init__(self, destinations: Destinations, *, notify: Callable[[str], None]) -> None:
@@ -33,7 +33,7 @@ class DestinationGuard:
         self._counting: threading.Thread | None = None
 
     def problems(self, olds: Inputs, news: Inputs) -> list[str]:
-        """What stands against a well-formed declaration; `olds` is empty for a new resource."""
+        """What is wrong with a well-formed declaration; `olds` is empty for a new resource."""
         line, number = news.phone_number, news.forwarding_number
         problems = []
         if isinstance(line, str) and line != olds.phone_number and (found := self._destinations.line_problem(line)):
@@ -53,17 +53,17 @@ class DestinationGuard:
         """Refuse to write a number that breaks the rule and is not the one that the state records.
 
         Raises:
-            RefusedError: it says which rule, and names no number.
+            RefusedError: the message says which rule, and repeats no number.
         """
         if number and number != recorded and (problem := self._destinations.problem(number)):
             raise RefusedError(f"The forwarding number {problem}.", next_step="Nothing was written.")
 
     def objection(self, number: str) -> str | None:
-        """What stands against a number that is given back to a line; nothing where it is no phone number at all."""
+        """Why a line should not be restored to this number; None if nothing is wrong, or it is not a phone number."""
         return None if not number or e164_problem(number) else self._destinations.problem(number)
 
     def tell(self) -> None:
-        """Say what there is to say, once all declarations were checked."""
+        """Report doubtful and unchanged numbers, after all declarations were checked."""
         if self._counting:
             self._unchanged.put(None)
             self._counting.join()

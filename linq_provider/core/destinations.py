@@ -1,7 +1,7 @@
-"""Where calls may be forwarded: not outside of what the settings allow, and never to what cannot be dialled.
+"""Where calls may be forwarded: only where the settings allow, and never to a number that cannot be dialled.
 
-The rules protect against toll fraud and typing mistakes. What a number is comes from Google's metadata, which is
-imported only once a number is looked up. No text repeats a number: it may be secret.
+The rules protect against toll fraud and typing mistakes. The facts about numbers come from Google's metadata, which is
+imported only when a number is looked up. No text repeats a number, because it may be secret.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from linq_provider.config import ANYWHERE, AllowedForwardings
 from linq_provider.core.countries import COUNTRIES, SERVICES
 from linq_provider.errors import ConfigurationError
 
-UNSET = AllowedForwardings("linq:allowedForwardings", ())  # what a message names where nothing is set
+UNSET = AllowedForwardings("linq:allowedForwardings", ())  # what a message names if nothing is set
 
 
 @dataclass(frozen=True)
 class PhoneNumberFacts:
-    """What Google's metadata knows of a number in E.164 format.
+    """What Google's metadata says about a number in E.164 format.
 
-    `region` is an ISO 3166 code, None where the countries of a country code share it and none has such a number.
-    `dialable`: it has a length that such numbers have. `in_use`: its range is one that the metadata knows.
+    `region` is an ISO 3166 code; None if several countries share the country code and none of them has such a number.
+    `dialable`: the number has a valid length. `in_use`: the metadata knows its range.
     """
 
     country_code: int
@@ -32,22 +32,22 @@ class PhoneNumberFacts:
 
     @property
     def country(self) -> str:
-        """Its country, or the main one of its country code, and that code, as a sentence names them."""
+        """Its country, or the main country of its country code, with that code, for a sentence."""
         name = SERVICES.get(self.country_code) or COUNTRIES.get(self.region or _main_region(self.country_code))
         return f"{name} (+{self.country_code})" if name else f"the country of +{self.country_code}"
 
 
 @dataclass(frozen=True)
 class Destinations:
-    """The rule of one account: a number has to pass every source that says something, and nothing else widens it."""
+    """The rule of one account: a number must be allowed by every source that sets `allowedForwardings`."""
 
     allowed: tuple[AllowedForwardings, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse what no number could ever pass.
+        """Refuse a rule that no number could satisfy.
 
         Raises:
-            ConfigurationError: a source names a country that is none.
+            ConfigurationError: a source names a country that does not exist.
         """
         for source in self.allowed:
             for entry in source.entries:
@@ -59,7 +59,7 @@ class Destinations:
                     )
 
     def problem(self, forwarding_number: str) -> str | None:
-        """Why calls may not be forwarded to this number in E.164 format, or None where they may."""
+        """Why calls may not be forwarded to this number in E.164 format; None if they may."""
         facts = look_up(forwarding_number)
         if facts is None:
             return "begins with a country code that nobody has"
@@ -69,7 +69,7 @@ class Destinations:
         return self._special(forwarding_number, facts)
 
     def line_problem(self, phone_number: str) -> str | None:
-        """Why this can be no line of an account, by its length, or None where it can."""
+        """Why this cannot be a line of an account, judged by its country code and length; None if it can."""
         facts = look_up(phone_number)
         if facts is None:
             return "begins with a country code that nobody has"
@@ -78,7 +78,7 @@ class Destinations:
         return f"is not the length of a phone number in {facts.country}; a line can be declared by phone_number_id too"
 
     def doubt(self, forwarding_number: str) -> str | None:
-        """The country that does not use such a number, as far as is known; None where nothing speaks against it."""
+        """The country of a number whose range is not known to be in use; None for other numbers."""
         facts = look_up(forwarding_number)
         return facts.country if facts and facts.dialable and not facts.in_use else None
 
@@ -90,7 +90,7 @@ class Destinations:
         return "; and ".join(f"{', '.join(source.entries)} ({source.name})" for source in self.allowed)
 
     def _special(self, forwarding_number: str, facts: PhoneNumberFacts) -> str | None:
-        """What only a setting allows that means just this."""
+        """Why a number needs a setting that allows exactly this kind of number; None if it does not."""
         unlifted = self._unlifted(forwarding_number, facts)
         if not unlifted or (facts.dialable and not facts.premium_rate):
             return None
@@ -101,15 +101,15 @@ class Destinations:
         return f"is not the length of a phone number in {facts.country}; {way_out}"
 
     def _unlifted(self, number: str, facts: PhoneNumberFacts) -> list[str]:
-        """The settings that would have to allow this very number, and do not."""
+        """The settings that do not allow this number explicitly."""
         return [source.name for source in self.allowed or (UNSET,) if not _lifts(source, number, facts)]
 
 
-UNRESTRICTED = Destinations()  # what holds where no setting says anything
+UNRESTRICTED = Destinations()  # the rule if nothing is set
 
 
 def look_up(number: str) -> PhoneNumberFacts | None:
-    """What is known of a number in E.164 format; None where nobody has its country code."""
+    """The facts about a number in E.164 format; None if its country code is not assigned."""
     import phonenumbers
 
     try:
@@ -119,7 +119,7 @@ def look_up(number: str) -> PhoneNumberFacts | None:
             return None
         return PhoneNumberFacts(code, None, dialable=False, in_use=False, premium_rate=False)
     kind = phonenumbers.number_type(parsed)
-    # A number with a 0 too many, as in +44 (0)20, is understood without it; but what is dialled is the number as it is.
+    # The parser drops a superfluous 0, as in +44 (0)20, but calls are dialled to the number as written.
     as_written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
     possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
     return PhoneNumberFacts(
@@ -146,7 +146,7 @@ def _main_region(country_code: int) -> str:
 
 
 def _country_code(number: str) -> int:
-    """The country code that a number begins with, 0 where nobody has it; no country code begins another one."""
+    """The country code of a number, 0 if it is not assigned; no country code is the beginning of another one."""
     import phonenumbers
 
     codes = phonenumbers.COUNTRY_CODE_TO_REGION_CODE

@@ -1,7 +1,7 @@
-"""Does a text name a line: a phone number in E.164 format, or a phone_number_id; and if not, what is wrong with it.
+"""Whether a text names a line (a phone number in E.164 format, or a phone_number_id) and, if not, what is wrong.
 
-Texts are told apart by how spreadsheets, web pages and phone books spoil numbers. What could be put right is only
-suggested, never changed; and no hint repeats the text: it may be secret.
+The hints cover the ways in which spreadsheets, web pages and phone books damage numbers. A correction is only
+suggested, never made; and no hint repeats the text, because it may be secret.
 """
 
 import re
@@ -15,9 +15,9 @@ __all__ = ["e164_problem", "is_uuid", "line_problem"]
 # `match` with `$` accepts a trailing newline, and `\d` alone accepts the digits of other scripts.
 _E164 = re.compile(r"\+[1-9]\d{1,14}", re.ASCII)
 _FORM = "write '+', country code and number, 2 to 15 digits in all, like +12025551234"
-LONGEST = 100  # characters; what is longer is no spoiled number, and not worth a closer look
+LONGEST = 100  # characters; a longer text is not a damaged number, and is not examined
 
-# What cannot be put right by taking characters away. The first that fits is named.
+# What removing characters cannot correct. The message names the first that matches.
 _SPOILED: tuple[tuple[str, str], ...] = (
     (r"\s*", f"it is blank: {_FORM}"),
     (r"#+", "the column was too narrow when the file was saved: widen it, and save the file again"),
@@ -33,7 +33,7 @@ _SPOILED: tuple[tuple[str, str], ...] = (
 _EXTENSION = r".*[0-9]{2}.*(ext|x|#|;|,,).*[0-9]+[\s#]*"
 _BETWEEN_NUMBERS = r"[/;,|&\n]|\bor\b|\boder\b"
 
-# What is taken away, in this order, before the rest is looked at.
+# What is removed, in this order, before the rest is examined.
 _REMOVABLE: tuple[tuple[str, str], ...] = (
     ("\u00ad", "soft hyphens (invisible)"),
     ("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", "text direction marks (invisible)"),
@@ -70,14 +70,14 @@ _REST: tuple[tuple[str, str], ...] = (
 
 
 def e164_problem(text: str) -> str | None:
-    """Why `text` is not an E.164 number, or None where it is; never repeats the text: it may be secret."""
+    """Why `text` is not an E.164 number; None if it is. Never repeats the text, because it may be secret."""
     if _E164.fullmatch(text):
         return None
     return f"is not in E.164 format: {_hint(text)}"
 
 
 def line_problem(text: str) -> str | None:
-    """Why `text` names no line of an account, or None where it does."""
+    """Why `text` does not name a line of an account; None if it does."""
     if is_uuid(text) or not (problem := e164_problem(text)):
         return None
     if re.fullmatch(r"(?=.*[a-f])[0-9a-f{}\s-]{8,}", text[:LONGEST], re.IGNORECASE):
@@ -99,7 +99,7 @@ def _hint(text: str) -> str:
 
 
 def _spoiled(text: str) -> str:
-    """What is wrong with a text that holds no number any more, or more than one."""
+    """What is wrong with a text that has lost its number, or has more than one."""
     for pattern, hint in _SPOILED:
         if re.fullmatch(pattern, text, re.DOTALL | re.IGNORECASE):
             return hint
@@ -111,7 +111,7 @@ def _spoiled(text: str) -> str:
 
 
 def _bare(text: str) -> tuple[str, list[str]]:
-    """The text without everything removable, and what that was."""
+    """The text without everything removable, and the names of what was removed."""
     removed = []
     for pattern, name in _REMOVABLE:
         bare = re.sub(pattern, "", text)
@@ -122,7 +122,7 @@ def _bare(text: str) -> tuple[str, list[str]]:
 
 
 def _foreign(rest: str) -> str:
-    """What is wrong with characters that do not belong into a number."""
+    """What is wrong with characters that do not belong in a number."""
     if any(character.isalpha() for character in rest):
         return "write digits in place of the letters"
     if any(each.isdigit() or unicodedata.normalize("NFKC", each) == "+" for each in rest if not each.isascii()):
@@ -131,6 +131,6 @@ def _foreign(rest: str) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """Names in a sentence."""
+    """Names, joined for a sentence."""
     *others, last = names
     return f"{', '.join(others)} and {last}" if others else last

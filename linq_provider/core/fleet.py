@@ -1,7 +1,7 @@
-"""The life of many forwardings as one resource: reconcile what is declared with what is live. Knows no Pulumi.
+"""The life of many forwardings as one resource: reconcile what is declared with what is live. Independent of Pulumi.
 
-Each line goes through the verbs of the single forwarding, so each of its rules holds here. A line that fails does not
-stop the others; the error names it, and the next `pulumi up --refresh` writes exactly the rest.
+Each line goes through the verbs of the single forwarding, so all of its rules apply here. A line that fails does not
+stop the others; the error names it, and the next `pulumi up --refresh` writes only what is missing.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ SHOWN_LINES = 10  # how many lines one message names
 class FleetLifecycle:
     """The verbs, for the fleets of one account in one provider process.
 
-    `run` makes calls side by side, see `run_concurrently`; the rest is as in `ForwardingLifecycle`.
+    `run` makes calls at the same time, see `run_concurrently`; the rest is as in `ForwardingLifecycle`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class FleetLifecycle:
         self._notify = notify
 
     def check(self, olds: Fleet, news: Fleet) -> tuple[Fleet, list[str]]:
-        """The inputs to record, and everything that stands against them, line by line; `olds` is empty when new.
+        """The inputs to record, and everything that is wrong with them, line by line; `olds` is empty for a new fleet.
 
         Unchanged inputs cost no request.
         """
@@ -78,7 +78,7 @@ class FleetLifecycle:
         return news, problems
 
     def declare(self, news: Fleet) -> list[str]:
-        """As far as `check` needs neither account nor state: remember what is declared; everything wrong with it."""
+        """The part of `check` without account and state: remember what is declared, and return all that is wrong."""
         problems = [*validate_fleet(news), *validate_lines(news)]
         if not problems:
             try:
@@ -88,7 +88,7 @@ class FleetLifecycle:
         return problems
 
     def refuse(self, olds: Fleet, news: Fleet) -> None:
-        """Refuse a declaration for everything that `check` finds against it.
+        """Refuse a declaration if `check` finds anything wrong with it.
 
         Raises:
             FleetError: names each line that cannot be as declared.
@@ -100,12 +100,12 @@ class FleetLifecycle:
             raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
-        """Whether anything differs; another set of lines is an update, never a replacement. No request."""
+        """Whether anything differs; other lines are an update, never a replacement. Makes no request."""
         for line, replaced in (olds.replaced_numbers or {}).items():
             self._declarations.bequeath(line, replaced)
         cleared = self._declarations.cleared(*news.lines)
         changes = olds.inputs != news or cleared
-        # Where refresh asks, nothing was checked: see ForwardingLifecycle.diff.
+        # A refresh calls this without check: see ForwardingLifecycle.diff.
         kept = [line for line in news.lines if self._has(olds, line) and self._declarations.keeps(line)]
         if not changes:
             self._declarations.mark_unchanged(*kept)
@@ -116,7 +116,7 @@ class FleetLifecycle:
         return Diff(changes, cleared=cleared)
 
     def create(self, news: Fleet) -> Fleet:
-        """Bring every line to its number; writes nothing where it already is.
+        """Forward every line as declared; no write for a line that already forwards so.
 
         Raises:
             FleetError: names each line that was refused or failed.
@@ -125,7 +125,7 @@ class FleetLifecycle:
         return self._apply(Fleet(), news)
 
     def update(self, olds: Fleet, news: Fleet) -> Fleet:
-        """Write what differs from the account; clear, keep or restore the lines that were taken out.
+        """Write what differs from the account; clear, keep or restore the lines that were removed.
 
         Raises:
             RefusedError: more lines would be cleared than `allow_clearing` allows; nothing was written.
@@ -138,10 +138,10 @@ class FleetLifecycle:
         return self._apply(olds, news)
 
     def read(self, olds: Fleet) -> Fleet:
-        """The lines as they are now; one that this key no longer sees is left out, and the user is told.
+        """The lines as they are now; lines that this key no longer sees are left out and reported.
 
         Raises:
-            LinqError: the list could not be had; that never counts as gone.
+            LinqError: the list could not be read; lines never count as gone for that reason.
         """
         live = {line: self._account.confirmed(line, partial(_is_recorded, olds.lines[line])) for line in olds.lines}
         if gone := [line for line, now in live.items() if now is None]:
@@ -155,11 +155,11 @@ class FleetLifecycle:
         return replace(olds, forwardings=numbers, applied_numbers=applied or None, replaced_numbers=replaced or None)
 
     def find(self, id_: str) -> Fleet:
-        """Every line of the account, by its number, or by its id where two lines have the same number.
+        """Every line of the account, by its number, or by its id if two lines have the same number.
 
         Raises:
             RefusedError: the id is not `WHOLE_ACCOUNT`.
-            LinqError: the list could not be had.
+            LinqError: the list could not be read.
         """
         if id_ != WHOLE_ACCOUNT:
             raise RefusedError(
@@ -176,7 +176,7 @@ class FleetLifecycle:
         """Clear every line that the program does not declare elsewhere, or restore or leave it as `removed` says.
 
         Raises:
-            RefusedError: the program creates a fleet in this run, and more lines would be cleared than that one allows.
+            RefusedError: the program creates a fleet in this run, which allows fewer lines to be cleared.
             FleetError: names each line that was refused or failed.
             LinqError: see `linq_provider.errors`.
         """
@@ -193,23 +193,23 @@ class FleetLifecycle:
             )
 
     def _compare(self, olds: Fleet, news: Fleet) -> list[str]:
-        """Compare a declaration with the account, line by line; everything that stands against it.
+        """Compare a declaration with the account, line by line, and return everything that is wrong with it.
 
         Raises:
-            LinqError: the account's lines could not be had, or another resource declares one of them.
+            LinqError: the account's lines could not be read, or another resource declares one of them.
         """
         self._declarations.declare(_numbers(news), kept=olds.lines.keys())
         if not olds.lines:
             self._declarations.new_fleet(
                 0 if isinstance(news.allow_clearing, Unknown) else int(news.allow_clearing or 0)
             )
-        # An update settles every line, so one that changed by hand meanwhile counts, too.
+        # An update reconciles every line, so a line that somebody changed by hand matters too.
         changed = olds.lines.keys() != news.lines.keys() or any(
             olds.declaration(line) != news.declaration(line) for line in news.lines
         )
         if changed and self._live_check:
             self._account.refresh()
-            # By now it is known which names are of one line.
+            # Now it is known which names belong to the same line.
             self._declarations.declare(_numbers(news), kept=[line for line in news.lines if self._has(olds, line)])
         said: list[str] = []
         single = self._single(said.append)
@@ -242,15 +242,15 @@ class FleetLifecycle:
         return replace(news, replaced_numbers=replaced or None)
 
     def _reconcile(self, olds: Fleet, news: Fleet) -> tuple[dict[str, LinqError], dict[str, str]]:
-        """Bring every line to what `news` says of it, side by side.
+        """Bring all lines to what `news` declares, at the same time.
 
-        Why it failed, for each line that did; and what each line forwarded to before, where that is remembered.
+        Returns the error of each line that failed, and what lines forwarded to before, if that is to be recorded.
         """
         said: list[str] = []
         single = self._single(said.append)
         replaced: dict[str, str] = {}
         calls: dict[str, Callable[[], object]] = {}
-        in_doubt = self._declarations.in_doubt  # a line of this fleet that fails leaves nothing in doubt
+        in_doubt = self._declarations.in_doubt  # read first: a line of this fleet that fails puts nothing in doubt
         for line in sorted(news.lines):
             calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
@@ -314,7 +314,7 @@ class FleetLifecycle:
         )
 
     def _removed(self, olds: Fleet, news: Fleet) -> list[str]:
-        """The lines that were taken out and have to be cleared or restored."""
+        """The lines that were removed from the map and have to be cleared or restored."""
         removed = [line for line in olds.lines if line not in news.lines and not self._is_renamed(line, news)]
         if removed and news.removed == KEEP:
             self._notify(f'Left as they are (removed="keep"): {_listed(removed)}.')
@@ -322,7 +322,7 @@ class FleetLifecycle:
         return removed
 
     def _is_renamed(self, line: str, news: Fleet) -> bool:
-        """Whether the map names the line by its other name."""
+        """Whether the map has the line under its other name."""
         return any(name in news.lines for name in self._account.names(line))
 
     def _is_named_twice(self, line: str, news: Fleet) -> bool:
@@ -338,15 +338,15 @@ class FleetLifecycle:
             )
 
     def _declaration_before(self, olds: Fleet, line: str) -> Inputs:
-        """What the line was declared as, also under its other name; empty where it is new."""
+        """The old declaration of the line, under any of its names; empty if it is new."""
         return next((olds.declaration(name) for name in self._account.names(line) if name in olds.lines), Inputs())
 
     def _has(self, olds: Fleet, line: str) -> bool:
-        """Whether the state has the line under any of its names, as far as they are known."""
+        """Whether the state has the line under any of its known names."""
         return any(name in olds.lines for name in self._account.names(line))
 
     def _announce_overwrites(self, olds: Fleet, news: Fleet) -> None:
-        """At preview: which lines are taken from somebody else."""
+        """At preview, report the lines whose forwarding somebody else set and this fleet replaces."""
         taken = []
         for line in news.lines:
             now = self._account.known(line)
@@ -360,7 +360,7 @@ class FleetLifecycle:
     def _incomplete(
         self, olds: Fleet, news: Fleet, errors: Mapping[str, LinqError], remembered: Mapping[str, str]
     ) -> FleetError:
-        """The error of a fleet of which some lines failed."""
+        """The error of a fleet in which some lines failed."""
         replaced = {line: self._declarations.recorded(*self._account.names(line)) for line in errors}
         before = {
             line: str(number)
@@ -379,7 +379,7 @@ class FleetLifecycle:
 
     @staticmethod
     def recorded_in_part(olds: Fleet, error: FleetError) -> Fleet:
-        """What a state can record of a fleet that failed in part, with its lines as the error leaves them."""
+        """What a state can record for a fleet that failed in part: its lines as they are after the error."""
         applied = {line: number for line, number in (olds.applied_numbers or {}).items() if line in error.errors}
         replaced = {line: number for line, number in error.replaced_numbers.items() if line in error.forwardings}
         return Fleet(error.forwardings, applied_numbers=applied or None, replaced_numbers=replaced or None)
@@ -396,7 +396,7 @@ class FleetLifecycle:
 
     @contextmanager
     def _failing(self, news: Fleet) -> Iterator[None]:
-        """Remember of which lines the state will have no owner: a fleet that failed is recorded as it was."""
+        """If the fleet fails, remember that no state will have its new lines: it is recorded as it was before."""
         try:
             yield
         except Exception:
@@ -410,7 +410,7 @@ def _numbers(news: Fleet) -> dict[str, str | None]:
 
 
 def _conflict(errors: Mapping[str, LinqError]) -> str:
-    """What to do where a line was not given up because somebody else set its number; no refresh helps there."""
+    """What to do if a line was not given up because somebody else set its number, when a refresh does not help."""
     steps = {error.next_step for error in errors.values()}
     return next((step for step in (ON_CONFLICT_RESTORE, ON_CONFLICT) if step in steps), "")
 
@@ -420,5 +420,5 @@ def _is_recorded(recorded: object, line: PhoneNumber | None) -> bool:
 
 
 def _listed(lines: list[str]) -> str:
-    """A few of the lines, and how many more there are."""
+    """The first lines, and how many more there are."""
     return listed(sorted(lines))

@@ -1,4 +1,4 @@
-"""What may not be written: somebody else's number, a line under two names, a loop, many clears at once."""
+"""What is refused: overwriting somebody else's number, a line under two names, a loop, many clears at once."""
 
 from linq_provider.core.account import Account
 from linq_provider.core.declarations import Declarations
@@ -10,17 +10,17 @@ ON_CONFLICT = "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LIN
 ON_CONFLICT_RESTORE = (
     "Run again with LINQ_ON_CONFLICT=keep to leave it as it is, or LINQ_ON_CONFLICT=overwrite to restore it."
 )
-FEW_LINES = 5  # so many may be cleared in one update whatever the size of the fleet
-FEW_PERCENT = 10  # or so many of a hundred
+FEW_LINES = 5  # how many lines one update may clear, whatever the size of the fleet
+FEW_PERCENT = 10  # or this share of its lines, if that is more
 
 
 def refuse_overwrite(line: PhoneNumber, declared: str, *, overwrite: bool, recorded: str | None) -> None:
-    """Refuse to write over a number that neither the program nor the state knows.
+    """Refuse to overwrite a number that neither the program nor the state has.
 
-    `recorded` is what the state says the line forwards to; None where the line is new to the stack.
+    `recorded` is the number in the state; None if the line is new to the stack.
 
     Raises:
-        RefusedError: it names the live number and the way out.
+        RefusedError: the message gives the live number and what to do.
     """
     live = line.forwarding_number
     if overwrite or live in (declared, recorded) or (recorded is None and not live):
@@ -38,7 +38,7 @@ def refuse_overwrite(line: PhoneNumber, declared: str, *, overwrite: bool, recor
 
 
 def foreign_number(line: PhoneNumber, *, restore: bool) -> RefusedError:
-    """The error for a line that is to be cleared or restored, and forwards as this stack did not set."""
+    """The error for a line that is to be cleared or restored, but forwards to a number that this stack did not set."""
     if not restore:
         return RefusedError(
             f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not"
@@ -53,7 +53,7 @@ def foreign_number(line: PhoneNumber, *, restore: bool) -> RefusedError:
 
 
 def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
-    """The error for a phone number that has become another line at Linq; a refresh can follow a number, but no id."""
+    """The error for a phone number that is another line at Linq now; a refresh can follow a number, but not an id."""
     by_number = declared_by == "phone_number"
     return RefusedError(
         f"{line.phone_number} is now line {line.id}, and the line that the state records is gone.",
@@ -62,9 +62,9 @@ def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
 
 
 def refuse_two_names(account: Account, declarations: Declarations, identity: str) -> None:
-    """Refuse a line that is declared by its number and by its id, as far as it is known, without a request.
+    """Refuse a known line that is declared both by its number and by its id. Makes no request.
 
-    A resource has one name for its line, so two names are two resources.
+    A resource has one name for its line, so two names mean two resources.
 
     Raises:
         RefusedError: both names are declared in this run.
@@ -80,10 +80,10 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
 
 
 def refuse_loop(account: Account, declarations: Declarations, identity: str, forwarding_number: str) -> None:
-    """Follow the forwardings from a line, declared or else live, as far as they are known, without a request.
+    """Follow the known forwardings from a line, as declared or else as they are live. Makes no request.
 
     Raises:
-        RefusedError: they lead back to the line, so that calls would go round and never ring.
+        RefusedError: they lead back to the line, so that calls would go in a circle and never ring.
     """
     line = account.known(identity)
     start = line.phone_number if line else identity
@@ -100,7 +100,7 @@ def refuse_loop(account: Account, declarations: Declarations, identity: str, for
 
 
 def _forwarding_of(account: Account, declarations: Declarations, phone_number: str) -> str | None:
-    """Where a line forwards after this run, as far as it is known."""
+    """What a line forwards to after this run; None if not known."""
     line = account.known(phone_number)
     names = (phone_number, line.id) if line else (phone_number,)
     if declarations.planned(*names):
@@ -109,7 +109,7 @@ def _forwarding_of(account: Account, declarations: Declarations, phone_number: s
 
 
 def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet, news: Fleet) -> None:
-    """Refuse an update that clears many lines, as when a roster is emptied by mistake.
+    """Refuse an update that clears many lines, for example because a roster was emptied by mistake.
 
     Raises:
         RefusedError: more lines would be cleared than `allow_clearing` allows.
@@ -118,7 +118,7 @@ def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet
     if isinstance(allow, Unknown) or Unknown.UNKNOWN in (news.forwardings, news.removed):
         return
     clears = [line for line, number in olds.lines.items() if number and _clears(account, declarations, line, news)]
-    # A line that was never seen may be there under its other name.
+    # A line that was never seen may be in the new map under its other name.
     unseen = sum(account.known(line) is None for line in clears)
     count = len(clears) - min(unseen, len(news.lines.keys() - olds.lines.keys()))
     allowed = max(FEW_LINES, len(olds.lines) * FEW_PERCENT // 100, int(allow or 0))

@@ -1,9 +1,9 @@
-"""The life of one forwarding: check, diff, create, read, update, delete. Knows no Pulumi.
+"""The life of one forwarding: check, diff, create, read, update, delete. Independent of Pulumi.
 
-- A line exists before and after: create and update write its forwarding, delete clears or restores it.
-- Nothing that somebody else set is overwritten without `overwrite`, or cleared; nothing that the program still declares
-  is cleared.
-- check, diff and read only ever read.
+- The line itself is never created or deleted: create and update write its forwarding, delete clears or restores it.
+- A forwarding that somebody else set is not overwritten without `overwrite`, and not cleared. A line that the program
+  still declares is not cleared.
+- check, diff and read never write.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from linq_provider.errors import LinqError, NotFoundError, RefusedError
 from linq_provider.phone_number import PhoneNumber
 
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
-# What a delete adds where a rename, a move or `--replace` ends the memory of a line.
+# What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
     "What it forwarded to before the old resource managed it is no longer recorded. Aliases would have kept that."
 )
@@ -42,9 +42,9 @@ NOT_REMEMBERED = (
 class ForwardingLifecycle:
     """The verbs, for all forwardings of one account in one provider process.
 
-    `live_check` False makes check validate only. `on_conflict` is what an operator decided for this run about lines
-    that forward to a number which this stack did not set: `OVERWRITE`, `KEEP`, or "" to refuse. `notify` receives one
-    line of text for the user. Without `destinations` calls may go anywhere but to premium rate.
+    With `live_check` False, check only validates. `on_conflict` is the operator's decision for this run about lines
+    that forward to a number that this stack did not set: `OVERWRITE`, `KEEP`, or "" to refuse. `notify` receives one
+    line of text for the user. Without `destinations`, calls may go anywhere but to premium rate.
     """
 
     def __init__(
@@ -65,10 +65,10 @@ class ForwardingLifecycle:
         self._notify = notify
 
     def check(self, olds: Inputs, news: Inputs) -> tuple[Inputs, list[str]]:
-        """The inputs to record, and everything that stands against them; `olds` is empty for a new resource.
+        """The inputs to record, and everything that is wrong with them; `olds` is empty for a new resource.
 
-        Unchanged inputs cost no request. At preview this is what refuses a wrong key, an unknown line, and a line that
-        somebody else points elsewhere.
+        Unchanged inputs cost no request. At preview, this refuses a wrong key, an unknown line, and a line whose
+        forwarding somebody else set.
         """
         news = replace(news, phone_number_id=lower_id(news.phone_number_id))
         problems = self.problems(olds, news)
@@ -77,7 +77,7 @@ class ForwardingLifecycle:
                 self.declare(olds, news)
                 self.compare_with_account(olds, news, changed=olds != news)
                 if olds.identity not in (None, news.identity):
-                    self.declare(olds, news)  # by now it is known whether both names are of one line
+                    self.declare(olds, news)  # now it is known whether both names belong to the same line
             except LinqError as error:
                 problems = [str(error)]
         if problems and isinstance(news.identity, str):
@@ -102,10 +102,10 @@ class ForwardingLifecycle:
             self._declarations.declare({news.identity: number}, kept=kept)
 
     def compare_with_account(self, olds: Inputs, news: Inputs, *, changed: bool) -> None:
-        """Compare a declaration with the account; what did not change, only as far as the account is known.
+        """Compare a declaration with the account; if it did not change, without a request.
 
         Raises:
-            LinqError: what stands against the declaration.
+            LinqError: what is wrong with the declaration.
         """
         if isinstance(news.identity, Unknown) or isinstance(news.forwarding_number, Unknown):
             return
@@ -118,12 +118,12 @@ class ForwardingLifecycle:
     def diff(self, olds: Outputs, news: Inputs) -> Diff:
         """Another line replaces the resource, another number updates it.
 
-        No request, unless the last list shows the number as another line.
+        Makes no request, unless the last list shows the number as another line.
 
         Raises:
-            RefusedError: the number is known to be another line by now.
+            RefusedError: the number belongs to another line now.
         """
-        if not olds.declared_by:  # it was only read
+        if not olds.declared_by:  # `.get()` reads it only
             return Diff(False)
         self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)
         if news.identity != getattr(olds, news.declared_by):
@@ -132,7 +132,7 @@ class ForwardingLifecycle:
             self._refuse_moved(olds)
         cleared = self._declarations.cleared(olds.phone_number_id)
         changes = olds.inputs != news or cleared
-        # Where refresh asks, nothing was checked, or it is an old self that is compared: that must not hold its line.
+        # A refresh calls diff without check, or for the resource as it was before: neither may keep the line.
         if self._declarations.keeps(_text(news.identity)):
             if changes:
                 self._declarations.change(olds.phone_number_id, olds.forwarding_number)
@@ -141,10 +141,10 @@ class ForwardingLifecycle:
         return Diff(changes, cleared=cleared)
 
     def create(self, news: Inputs) -> Outputs:
-        """Forward the line as declared; writes nothing where it already is.
+        """Forward the line as declared; no write if it already forwards so.
 
         Raises:
-            RefusedError: another resource holds the line, or somebody else points it elsewhere.
+            RefusedError: another resource has the line, or somebody else set its forwarding.
             LinqError: see `linq_provider.errors`.
         """
         with self._failing(_text(news.identity)):
@@ -169,10 +169,10 @@ class ForwardingLifecycle:
             return self._write(line, news, recorded=olds.forwarding_number, replaced=olds.replaced_number)
 
     def read(self, olds: Outputs) -> Outputs | None:
-        """The line as it is now, or None where it is gone; a number that is another line by now is that line.
+        """The line as it is now, or None if it is gone; if the declared number has a new id, the line with that id.
 
         Raises:
-            LinqError: the list could not be had; that never counts as gone.
+            LinqError: the list could not be read; the line never counts as gone for that reason.
         """
         line = self._account.confirmed(
             olds.phone_number_id, lambda now: now is not None and now.forwarding_number == olds.forwarding_number
@@ -190,19 +190,19 @@ class ForwardingLifecycle:
         return None
 
     def get(self, phone_number_id: str) -> PhoneNumber | None:
-        """A line that is managed elsewhere, as it is now; None where the key does not see it.
+        """A line that is managed elsewhere, as it is now; None if the key does not see it.
 
         Raises:
-            LinqError: the list could not be had.
+            LinqError: the list could not be read.
         """
         return self._account.confirmed(phone_number_id, _is_there)
 
     def find(self, identity: str) -> Outputs:
-        """A line that no state knows, by its id or its number, as its owner would have recorded it.
+        """A line to import, by its id or its number, in the form that a resource records.
 
         Raises:
             RefusedError: the key does not see it.
-            LinqError: the list could not be had.
+            LinqError: the list could not be read.
         """
         line = self.get(lower_id(identity))
         if line is None:
@@ -211,15 +211,15 @@ class ForwardingLifecycle:
         return Outputs(line.id, line.phone_number, line.forwarding_number, declared_by)
 
     def delete(self, olds: Outputs, *, in_doubt: bool | None = None) -> None:
-        """Clear the forwarding, or leave or restore it as `removed` says.
+        """Clear, keep or restore the forwarding, as `removed` says.
 
-        A line that another resource of the program declares is left to that one, whatever `removed` says. `in_doubt`:
-        whether that is not known of every line; None for as it is now.
+        If another resource of the program declares the line, it is left to that resource, whatever `removed` says.
+        `in_doubt`: the program may declare lines that are not known; None to find out now.
 
         Raises:
-            RefusedError: the line forwards to a number that this stack did not set, or its new owner failed, or may
-                have.
-            LinqError: see `linq_provider.errors`; a line that is not there counts as done.
+            RefusedError: the line forwards to a number that this stack did not set, or the resource that declares it
+                now failed, or may have failed.
+            LinqError: see `linq_provider.errors`; a missing line counts as done.
         """
         names = (olds.phone_number_id, olds.phone_number)
         if in_doubt is None:
@@ -264,7 +264,7 @@ class ForwardingLifecycle:
         if line is None:
             raise self._account.not_seen()
         if recorded and line.forwarding_number == "" != number and not self._may_overwrite(news):
-            # Only the engine knows which: it asks for a create, which forwards the line, or an update, which refuses.
+            # Only the engine knows which it is: it calls create, which forwards the line, or update, which refuses.
             self._notify(
                 f"Line {line.id} ({line.phone_number}) is not forwarded any more: a replacement that did not finish"
                 " cleared it, or somebody else did. In the second case `pulumi up` refuses to forward it again."
@@ -273,7 +273,7 @@ class ForwardingLifecycle:
         refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
 
     def _confirmed(self, line: PhoneNumber, news: Inputs, recorded: str) -> PhoneNumber:
-        """A line that the state knows, as it is now."""
+        """A line that is in the state, as it is now."""
         number = _text(news.forwarding_number)
         now = self._account.confirmed(line.id, lambda now: now is not None and _ours(now, number, recorded))
         if now is not None:
@@ -290,22 +290,22 @@ class ForwardingLifecycle:
         replaced: str | None = None,
         is_new: bool = False,
     ) -> Outputs:
-        """Take the line and make it hold the declared number; remember what it held before, where that may be needed.
+        """Forward the line to the declared number, and record what it forwarded to before, if that may be needed.
 
-        `replaced` is what is remembered already; `is_new` says that this stack had no resource for the line.
+        `replaced` is what the state already records of that; `is_new`: this stack had no resource for the line.
         """
         with self._declarations.claim(*self._account.names_of(line), declared_as=_text(news.identity)):
             number = _text(news.forwarding_number)
             self._destinations.refuse(number, recorded=recorded)
-            line = self._account.find(line.id) or line  # it may have been cleared until now
+            line = self._account.find(line.id) or line  # this run may have cleared it meanwhile
             left = self._declarations.left_with(line.id)
             if left is not None:
-                # Where another process of the run cleared it, the list of this one may be older.
+                # If another process of the run cleared it, the list of this one may be older.
                 line = self._confirmed(line, news, left)
                 recorded = left
             refuse_loop(self._account, self._declarations, line.id, number)
             refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
-            # The list may lag, so a write is left out only where the state agrees with it, or knows nothing.
+            # The list may lag, so a write is skipped only if the state agrees with it or has no number.
             before = line.forwarding_number
             is_foreign = before not in ("", recorded, number)
             if before != number or recorded not in (None, number):
@@ -322,7 +322,7 @@ class ForwardingLifecycle:
         return outputs(line, news, applied=number, replaced=replaced)
 
     def _give_up(self, olds: Outputs) -> None:
-        """Clear the line, or give it back the number that it had before this stack."""
+        """Clear the line, or restore the number that it had before this stack."""
         number = olds.left_with
         line = self._line_to_give_up(olds)
         if line is None:
@@ -353,7 +353,7 @@ class ForwardingLifecycle:
             self._notify(f"{name} forwards again as it did before this resource managed it.")
 
     def _line_to_give_up(self, olds: Outputs) -> PhoneNumber | None:
-        """The line as it is now, or as the state has it where it is not there; None where it is to be left alone.
+        """The line as it is now, or as in the state if it is missing; None if it must be left alone.
 
         Raises:
             RefusedError: it forwards to a number that this stack did not set.
@@ -381,14 +381,14 @@ class ForwardingLifecycle:
         return None if self._on_conflict == KEEP else line
 
     def _hand_over(self, olds: Outputs, owner: Owner) -> None:
-        """Leave a line to the resource that declares it, with the number that is declared."""
+        """Leave a line to the resource that declares it, with the declared number."""
         if owner.lost:
             raise RefusedError(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) is declared by another resource of this program,"
                 " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
                 next_step="Fix that resource, then run `pulumi up` again.",
             )
-        if owner.pending:  # its own write has to know what is recorded
+        if owner.pending:  # its write needs the recorded numbers
             self._declarations.change(olds.phone_number_id, olds.applied)
             self._declarations.bequeath(olds.phone_number_id, olds.replaced_number)
         line = None if owner.pending else self._account.find(olds.phone_number_id)
@@ -409,7 +409,7 @@ class ForwardingLifecycle:
             )
 
     def _is_ours(self, line: PhoneNumber, olds: Outputs, left_with: str) -> bool:
-        """Whether the line forwards as this stack set it, or already as it is to be left."""
+        """Whether this stack set the line's forwarding, or it is already `left_with`."""
         return line.forwarding_number in (left_with, olds.applied) or self._account.wrote(line)
 
     def _may_overwrite(self, news: Inputs) -> bool:
@@ -417,9 +417,9 @@ class ForwardingLifecycle:
 
     @contextmanager
     def _failing(self, *names: str) -> Iterator[None]:
-        """Remember that a resource failed: who gives its line up in this run has to keep it.
+        """Remember that a resource failed: another resource must not give up its line in this run.
 
-        A delete that failed may have ended a replacement before its create, of which nothing else is heard.
+        A failed delete may have stopped a replacement before its create, which is then never called.
         """
         try:
             yield

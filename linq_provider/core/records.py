@@ -1,4 +1,4 @@
-"""Forwardings as plain records: what is declared, what is recorded, what differs; and what can never be right."""
+"""Forwardings as plain records: what is declared, what is recorded, what differs; and what is always invalid."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ T = TypeVar("T")
 
 
 class Unknown(enum.Enum):
-    """A value that is not known before the run, at preview."""
+    """A value that is not known at preview."""
 
     UNKNOWN = "unknown"
 
 
 MaybeText = str | Unknown | None
 
-# What becomes of a line that is given up: the values of `removed`, where None is CLEAR.
+# What happens to a line that is given up: the values of `removed`, in which None means CLEAR.
 CLEAR, KEEP, RESTORE = "clear", "keep", "restore"
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """What the program declares; None for what it does not say. Exactly one of the first two."""
+    """What the program declares; None for what it does not set. Exactly one of the first two is set."""
 
     phone_number_id: MaybeText = None
     phone_number: MaybeText = None
@@ -38,12 +38,12 @@ class Inputs:
 
     @property
     def identity(self) -> MaybeText:
-        """The line, as the program names it."""
+        """The line as the program names it."""
         return self.phone_number if self.phone_number_id is None else self.phone_number_id
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """The line by name, where it is known."""
+        """The name of the line, if known."""
         return (self.identity,) if isinstance(self.identity, str) else ()
 
     @property
@@ -56,10 +56,10 @@ class Inputs:
 class Outputs:
     """What the state records. `forwarding_number` is "" for not forwarded.
 
-    `declared_by`, `overwrite` and `removed` are kept because `read` gets outputs only, and has to return the inputs.
-    `applied_number` is what this stack wrote last, where a refresh found something else; None where they agree.
-    `replaced_number` is what the line forwarded to before this stack had it, "" for not forwarded; None where nobody
-    may need it, or it is not known.
+    `declared_by`, `overwrite` and `removed` are recorded because `read` gets only outputs, and must return the inputs.
+    `applied_number` is what this stack wrote last, if a refresh found something else; None if they agree.
+    `replaced_number` is what the line forwarded to before this stack managed it, "" for not forwarded; None if it will
+    not be needed, or is not known.
     """
 
     phone_number_id: str
@@ -89,7 +89,7 @@ class Outputs:
 
     @property
     def left_with(self) -> str:
-        """What the line is to forward to once this resource is gone."""
+        """What the line must forward to after this resource is deleted."""
         if self.removed == KEEP:
             return self.applied
         return (self.replaced_number or "") if self.removed == RESTORE else ""
@@ -97,11 +97,11 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Fleet:
-    """What the program declares and, with every value known, what the state records: both have the same shape.
+    """What the program declares and, if every value is known, what the state records: both have the same shape.
 
-    `forwardings` maps each line, named by phone_number or phone_number_id, to its number. `overwrite` is a bool or the
-    lines that it is meant for, `allow_clearing` a number of lines. `applied_numbers` and `replaced_numbers` are only
-    recorded: what `applied_number` and `replaced_number` are for one line, for each line that has them.
+    `forwardings` maps each line, named by phone_number or phone_number_id, to its number. `overwrite` is a bool or a
+    list of lines, `allow_clearing` a number of lines. `applied_numbers` and `replaced_numbers` are only recorded: the
+    `applied_number` and `replaced_number` of each line that has one.
     """
 
     forwardings: Mapping[str, MaybeText] | Unknown | None = None
@@ -113,12 +113,12 @@ class Fleet:
 
     @property
     def lines(self) -> Mapping[str, MaybeText]:
-        """The map, or an empty one where it is not known yet."""
+        """The map, or an empty one if it is not known yet."""
         return self.forwardings if isinstance(self.forwardings, Mapping) else {}
 
     @property
     def id(self) -> str:
-        """The id of the resource: a fleet is no object at Linq, and its lines have ids of their own."""
+        """The id of the resource: always the same, because a fleet is not an object at Linq."""
         return "fleet"
 
     @property
@@ -127,7 +127,7 @@ class Fleet:
         return replace(self, applied_numbers=None, replaced_numbers=None)
 
     def declaration(self, line: str) -> Inputs:
-        """One line of the map as a declaration of its own."""
+        """One line of the map as a single declaration."""
         name = "phone_number_id" if is_uuid(line) else "phone_number"
         lines = self.lines
         if line not in lines:
@@ -140,29 +140,29 @@ class Fleet:
         )
 
     def may_overwrite(self, line: str) -> bool:
-        """Whether this line may be taken over, as far as is known yet."""
+        """Whether this line may be overwritten."""
         if isinstance(self.overwrite, tuple):
             return line in self.overwrite or Unknown.UNKNOWN in self.overwrite
-        return bool(self.overwrite)  # Unknown is true: what is not known yet is not refused
+        return bool(self.overwrite)  # Unknown is true: nothing is refused before it is known
 
     def applied(self, line: str) -> str:
-        """What this stack wrote last to a recorded line; "" where it is not known."""
+        """What this stack wrote last to a recorded line; "" if not known."""
         number = (self.applied_numbers or {}).get(line, self.lines.get(line))
         return number if isinstance(number, str) else ""
 
     def recorded(self, line: PhoneNumber) -> str | None:
-        """The number of a line under either of its names; None where it is not in the map."""
+        """The number of a line under either of its names; None if it is not in the map."""
         known = (self.lines.get(name) for name in (line.id, line.phone_number))
         return next((number for number in known if isinstance(number, str)), None)
 
     def replaced(self, *names: str) -> str | None:
-        """What a line forwarded to before this stack had it, under any of its names; None where it is not known."""
+        """What a line forwarded to before this stack managed it, under any of its names; None if not known."""
         known = self.replaced_numbers or {}
         return next((known[name] for name in names if name in known), None)
 
 
 def lower_id(line: Any) -> Any:
-    """The name of a line; a phone_number_id is the same in capitals and in lower case, as the API writes it."""
+    """The name of a line, with a phone_number_id in lower case, as the API writes it."""
     return line.lower() if isinstance(line, str) and is_uuid(line) else line
 
 
@@ -170,7 +170,7 @@ def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
     """The map with each phone_number_id in lower case.
 
     Raises:
-        RefusedError: it names one twice.
+        RefusedError: the map names one twice.
     """
     lowered = {lower_id(line): number for line, number in forwardings.items()}
     if len(lowered) < len(forwardings):
@@ -185,7 +185,7 @@ def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
 class Diff:
     """`changes` in place, or a replacement because of the inputs named in `replaces`.
 
-    `cleared`: the inputs are the same, but this run cleared the line before it was known to be declared here.
+    `cleared`: this run cleared the line before it was known to be declared here, so it must be written again.
     """
 
     changes: bool
@@ -194,7 +194,7 @@ class Diff:
 
 
 def outputs(line: PhoneNumber, declared: Inputs, *, applied: str, replaced: str | None) -> Outputs:
-    """The one mapping of a line as the API shows it to what the state records."""
+    """What the state records for a line that the API returned; every verb uses this mapping."""
     live = line.forwarding_number
     return Outputs(
         line.id,
@@ -209,7 +209,7 @@ def outputs(line: PhoneNumber, declared: Inputs, *, applied: str, replaced: str 
 
 
 def validate(news: Inputs) -> list[str]:
-    """Everything wrong with the declaration, told without repeating a number: it may be secret."""
+    """Everything wrong with the declaration, without repeating a number, because it may be secret."""
     texts = ("phone_number_id", "phone_number", "forwarding_number")
     problems = [
         f"{name} is not text: put it in quotes" for name in texts if not isinstance(getattr(news, name), MaybeText)
@@ -234,7 +234,7 @@ def validate(news: Inputs) -> list[str]:
 
 
 def validate_fleet(news: Fleet) -> list[str]:
-    """What is wrong with the declaration as a whole; the lines are validated one by one."""
+    """What is wrong with the declaration as a whole; `validate_lines` checks each line."""
     problems = []
     if not isinstance(news.forwardings, Mapping | Unknown):
         problems.append("forwardings is missing, or is not a map of lines to numbers")
@@ -259,5 +259,5 @@ def _removed_problems(removed: object) -> list[str]:
 
 
 def validate_lines(news: Fleet) -> list[str]:
-    """What is wrong with each line, told without repeating a forwarding number."""
+    """What is wrong with each line, without repeating a forwarding number."""
     return [f"{line}: {problem}" for line in news.lines for problem in validate(news.declaration(line))]

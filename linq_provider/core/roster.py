@@ -1,4 +1,4 @@
-"""A roster file, YAML or CSV, as the map of lines to numbers that `PhoneNumberForwardings` takes."""
+"""Reads a roster file, YAML or CSV, into the map of lines to numbers that `PhoneNumberForwardings` takes."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from linq_provider.core.roster_file import Cell, Problem, Row, Unreadable, read_
 from linq_provider.core.roster_yaml import yaml_rows
 from linq_provider.errors import ConfigurationError
 
-SHOWN = 10  # problems of one file that its error shows
-# What people write into a cell for a line that is not forwarded, beside the one word that is read.
+SHOWN = 10  # how many problems of a file its error shows
+# What people write in a cell for a line that is not forwarded, other than the word that is accepted.
 _NOWHERE = frozenset({"-", "--", "n/a", "na", "none", "not forwarded", "off"})
 
 
 class RosterError(ConfigurationError):
-    """A roster file that cannot be used; `problems` is all that was found in it, without any forwarding number."""
+    """A roster file cannot be used; `problems` has everything that is wrong with it, without forwarding numbers."""
 
     def __init__(self, path: Path, problems: Iterable[Problem]) -> None:
         self.file: str = shown(path)
@@ -35,11 +35,11 @@ class RosterError(ConfigurationError):
 
 
 def load_roster(file: str | PathLike[str], *, destinations: Destinations | None = None) -> dict[str, str]:
-    """Read a roster; where calls may go is a question only with `destinations`.
+    """Read a roster; where calls may go is checked only with `destinations`.
 
     Raises:
-        ConfigurationError: the file cannot be read, names no lines, or something in it cannot be. Names the line and
-            column (in CSV, which cell of the row) of all that is wrong, and never a forwarding number.
+        ConfigurationError: the file cannot be read, names no lines, or is wrong somewhere. The message gives the line
+            and column (in CSV, the cell of the row) of each problem, and never a forwarding number.
     """
     path = Path(file)
     rows = read_roster(path)
@@ -78,7 +78,7 @@ def forwardings(roster: Mapping[str, Row]) -> dict[str, str]:
 
 
 def destination_problems(roster: Mapping[str, Row], destinations: Destinations) -> list[Problem]:
-    """Where a well-formed roster breaks the rule of where calls may go."""
+    """The numbers of a well-formed roster that break the rule of where calls may go."""
     problems = []
     for row in roster.values():
         if row.line.text and row.line.text[0] == "+" and (found := destinations.line_problem(row.line.text)):
@@ -96,7 +96,7 @@ def _rows(path: Path) -> Iterator[Row]:
 
 
 def _row_problems(row: Row, before: Mapping[str, Row], path: Path) -> list[Problem]:
-    """What is wrong with a row that follows others."""
+    """What is wrong with a row, given the rows before it."""
     if row.problem:
         return [row.problem]
     nowhere = NOT_FORWARDED if path.suffix.lower() == ".csv" else '""'
@@ -114,7 +114,7 @@ def _line_problem(line: Cell, before: Mapping[str, Row]) -> str | None:
 
 
 def _number_problem(number: Cell, nowhere: str) -> str | None:
-    """What is wrong with a number; `nowhere` is what this format says for not forwarded."""
+    """What is wrong with a number; `nowhere` is how this format writes not forwarded."""
     if number.text is None:
         return f"the forwarding number is missing; write {nowhere} for not forwarded"
     if number.text.lower() in _NOWHERE:

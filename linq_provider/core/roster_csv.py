@@ -1,4 +1,4 @@
-"""A roster in CSV, as Excel, LibreOffice and Google Sheets save it."""
+"""Reads a roster in CSV, as Excel, LibreOffice and Google Sheets save it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from linq_provider.core.roster_file import Cell, Problem, Row, Unreadable, unrea
 
 LINE_COLUMNS = ("line", "phone_number", "phone_number_id")
 NUMBER_COLUMN = "forwarding_number"
-NOT_FORWARDED = "none"  # what a cell says; a blank one may be a mistake
-# Spreadsheets take the semicolon where the comma is the decimal sign.
+NOT_FORWARDED = "none"  # the word in a cell; a blank cell may be a mistake
+# Spreadsheets write semicolons if the comma is the decimal sign.
 SEPARATORS: dict[str, str] = {",": "a comma", ";": "a semicolon", "\t": "a tab"}
 
 
 @dataclass(frozen=True)
 class _Header:
-    """Which columns hold what, counted from 0; `row` is the line of the file where the header begins."""
+    """The columns, counted from 0; `row` is the line of the file where the header begins."""
 
     separator: str
     row: int
@@ -29,7 +29,7 @@ class _Header:
 
 
 def csv_rows(text: str) -> Iterator[Row]:
-    """Rows of the table. Columns count cells, as spreadsheets do."""
+    """Rows of the table. Columns are counted in cells, as in spreadsheets."""
     text = re.sub(r"\Asep=.(?=\r?\n)", "", text, flags=re.IGNORECASE)  # Excel's own first line
     if header := _header(text):
         for row, texts in _table(text, header.separator):
@@ -53,7 +53,7 @@ def _too_many(header: _Header) -> str:
 
 
 def _header(text: str) -> _Header | None:
-    """The header, by the separator that makes sense of it; None where the file has nothing but blank rows."""
+    """The header, read with the separator that fits it; None if the file has only blank rows."""
     begun = 1
     for separator in SEPARATORS:
         try:
@@ -73,7 +73,7 @@ def _header(text: str) -> _Header | None:
 
 
 def _bare(name: str) -> str:
-    """The name of a column without what people write differently."""
+    """The name of a column without differences of case, spaces, dashes and underscores."""
     return re.sub(r"[\s_-]", "", name).lower()
 
 

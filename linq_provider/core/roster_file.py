@@ -1,4 +1,4 @@
-"""A roster file as text and cells: what every format of it shares."""
+"""A roster file as text and cells: what both formats share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _UTF_32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 @dataclass(frozen=True)
 class Cell:
-    """A text of the file, None where it is missing, and where it begins, counted from 1."""
+    """A text of the file (None if it is missing), and where it begins, counted from 1."""
 
     text: str | None
     row: int
@@ -25,13 +25,13 @@ class Cell:
 
     @property
     def place(self) -> str:
-        """Where it begins, as a message says it."""
+        """Where it begins, for a message."""
         return f"line {self.row}, column {self.column}"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong at a place of a roster, without any forwarding number."""
+    """What is wrong in one place of a roster, without any forwarding number."""
 
     text: str
     row: int
@@ -43,7 +43,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Row:
-    """One line and its number, "" for not forwarded; or a `problem`, where the cells cannot be told apart."""
+    """One line and its number, "" for not forwarded; or a `problem` if the row cannot be split into cells."""
 
     line: Cell
     number: Cell
@@ -59,12 +59,12 @@ class Unreadable(Exception):
 
 
 def unreadable(cell: Cell, reason: str) -> Unreadable:
-    """The error that gives the file up at this place."""
+    """The error that stops reading the file at this place."""
     return Unreadable(Problem(reason, cell.row, cell.column))
 
 
 def shown(path: Path) -> str:
-    """The name of a file, as a message says it."""
+    """The name of a file, for a message."""
     return plain(str(path), limit=200)
 
 
@@ -72,7 +72,7 @@ def read_text(path: Path) -> str:
     """The whole file: UTF-8 with or without a byte order mark, or UTF-16 with one.
 
     Raises:
-        ConfigurationError: it is no regular file, is too large, or cannot be read.
+        ConfigurationError: it is not a regular file, is too large, or cannot be read.
         Unreadable: it is in another encoding.
     """
     raw = _read(path)
@@ -87,19 +87,19 @@ def read_text(path: Path) -> str:
 
 
 def _read(path: Path) -> bytes:
-    """At most `MAX_BYTES`; a device, a pipe or a folder is never read, and never waited for."""
+    """At most `MAX_BYTES`; a device, a pipe or a folder is not read, and cannot block."""
     try:
         if stat.S_ISREG(os.stat(path).st_mode):
             file = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
             with os.fdopen(file, "rb") as opened:
-                # Asked again of what was opened: the name may mean something else by now.
+                # Checked again on the opened file, because the name may mean another one now.
                 regular = stat.S_ISREG(os.fstat(file).st_mode)
                 raw = opened.read(MAX_BYTES + 1) if regular else None
         else:
             raw = None
     except OSError as error:
         raise ConfigurationError(f"{shown(path)} cannot be read: {error.strerror}.") from error
-    except ValueError:  # a NUL in the name
+    except ValueError:  # the name contains a NUL
         raise ConfigurationError(f"{shown(path)} cannot be read: no file can have this name.") from None
     if raw is None:
         raise ConfigurationError(

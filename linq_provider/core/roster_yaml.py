@@ -1,4 +1,4 @@
-"""A roster in YAML: one mapping of lines to numbers."""
+"""Reads a roster in YAML: one mapping of lines to numbers."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _NULLS = ("", "~", "null", "Null", "NULL")  # https://yaml.org/type/null.html
 
 
 def yaml_rows(text: str) -> Iterator[Row]:
-    """Rows from the parser's events: nothing is nested or expanded, whatever the file holds."""
-    import yaml  # a program without a roster has no use for it
+    """Rows from the parser's events: nothing is nested or expanded, whatever the file contains."""
+    import yaml  # a program without a roster does not need it
 
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -32,7 +32,7 @@ def yaml_rows(text: str) -> Iterator[Row]:
         if not isinstance(after := next(events), yaml.StreamEndEvent):
             raise unreadable(_at(after), "a roster is one YAML document")
     except yaml.MarkedYAMLError as error:
-        # A key without a colon is noticed only in the next line.
+        # The parser notices a key without a colon only in the next line.
         begun = error.context_mark if str(error.context).endswith("simple key") else None
         raise unreadable(_at(begun or error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem))) from None
     except yaml.reader.ReaderError as error:
@@ -41,7 +41,7 @@ def yaml_rows(text: str) -> Iterator[Row]:
 
 
 def _scalar(event: Any) -> Cell:
-    """The text as written: unquoted, +12025550100 would be a whole number to YAML."""
+    """The text as written, because YAML reads an unquoted +12025550100 as a whole number."""
     at = _at(_untagged(event))
     if not hasattr(event, "value"):
         raise unreadable(at, f"{_MAPPING}, without lists or levels")
@@ -61,6 +61,6 @@ def _is_null(event: Any) -> bool:
 
 
 def _at(marked: Any) -> Cell:
-    """Where an event begins, or where an error was found."""
+    """The place where an event begins, or where an error was found."""
     mark = getattr(marked, "start_mark", None) or getattr(marked, "problem_mark", marked)
     return Cell(None, mark.line + 1, mark.column + 1)

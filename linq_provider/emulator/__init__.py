@@ -1,8 +1,8 @@
 """An emulator of Linq's phone number API on 127.0.0.1, with lines and tokens of its own, for demos and tests.
 
 It shares no code with the client of this package: its paths, statuses and bodies come from
-Linq's public documentation, so a mistake in one of the two shows up as a disagreement. It also
-serves a page for a browser, which shows lines and requests and can edit lines and set faults.
+Linq's public documentation, so a mistake in one of the two makes tests fail. It also serves a
+page for a browser, which shows lines and requests and can edit lines and set faults.
 """
 
 from linq_provider.emulator.faults import Fault

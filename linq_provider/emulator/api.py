@@ -1,4 +1,4 @@
-"""The two calls of the emulated API, and its errors: a request in, an answer out, no network.
+"""The two calls of the emulated API, and its errors: turns a request into an answer, without a network.
 
 Paths, statuses, codes and messages are those of Linq's public documentation and SDKs.
 """
@@ -28,7 +28,7 @@ _REPUTATION = {
 
 @dataclass(frozen=True)
 class Request:
-    """One HTTP request; `path` is as sent: with its query, and not decoded."""
+    """One HTTP request; `path` is as sent, with its query and not decoded."""
 
     method: str
     path: str
@@ -48,7 +48,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """One HTTP answer; a header in `headers` replaces the Content-Type or Content-Length that it has otherwise."""
+    """One HTTP answer; `headers` may replace the default Content-Type or Content-Length."""
 
     status: int
     body: bytes = field(repr=False)
@@ -96,7 +96,7 @@ class Api:
         self._lists: dict[Token, bytes] = {}
 
     def respond(self, request: Request, *, view: ListView | None = None) -> Answer:
-        """Carry the request out; a list shows what `view` makes of the account."""
+        """Carry out the request; `view` can change what a list shows."""
         token = self.token(request.authorization)
         if token is None:
             return self.error(UNAUTHORIZED)
@@ -119,7 +119,7 @@ class Api:
         return self._account.tokens.get(secret) if scheme.lower() == "bearer" else None
 
     def _list(self, token: Token) -> bytes:
-        # Encoding ten thousand rows takes 30 ms, so the body is kept until the account replaces its dict of lines.
+        # Encoding ten thousand rows takes 30 ms, so the body is cached until the account replaces its dict of lines.
         with self._lock:
             if self._listed_lines is not self._account.lines:
                 self._listed_lines, self._lists = self._account.lines, {}
@@ -152,7 +152,7 @@ def to_json(value: object) -> bytes:
 
 
 def is_update(body: Any) -> bool:
-    """Whether a body says where to forward: an E.164 number, or "" or null for nowhere."""
+    """Whether a body has a valid `forwarding_number`: E.164, or "" or null for not forwarded."""
     if not isinstance(body, dict) or "forwarding_number" not in body:
         return False
     number = body["forwarding_number"]

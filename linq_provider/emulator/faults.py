@@ -23,17 +23,17 @@ Wire = Literal[
     "close-on-reuse",
 ]
 _COMPLETE: tuple[Wire, ...] = ("whole", "drip", "close-idle", "close-on-reuse")
-# A status that Linq does not document gets a code of its family: 1xxx the request, 3xxx the server.
+# A status that Linq does not document gets a code of its group: 1xxx for the request, 3xxx for the server.
 _CODES = {400: 1002, 401: 2004, 403: 2005, 404: 2001, 429: 1007, 500: 3006}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One way for a request to go wrong; made by the class methods below or by `Fault.parse`.
+    """One way for a request to go wrong; created by the class methods below or by `Fault.parse`.
 
-    `applied` says whether the request is carried out before the fault shows: the difference
-    between a write that never happened and one whose answer was lost. `applying()` changes it.
-    `retry_in` is sent as a Retry-After date, and `clock_offset` is how far ahead the server's clock is, in seconds.
+    `applied` says whether the request is carried out before it fails: the difference between a
+    write that never happened and one whose answer was lost. `applying()` sets it.
+    `retry_in` (seconds) is sent as a Retry-After date; `clock_offset` is how many seconds the server's clock is ahead.
     """
 
     name: str
@@ -50,18 +50,18 @@ class Fault:
 
     @property
     def cuts_answer(self) -> bool:
-        """Whether the client never gets the complete answer."""
+        """Whether the client never receives the complete answer."""
         return self.wire not in _COMPLETE
 
     def applying(self) -> Fault:
-        """The same fault, shown after the request was carried out; its name ends in `-applied`."""
+        """The same fault, but after the request was carried out; its name ends in `-applied`."""
         return replace(self, name=f"{self.name}-applied", applied=True)
 
     @classmethod
     def parse(cls, text: str) -> Fault:
-        """The fault with this name, as on a command line: `500`, `hang`, `429=2`, `503-applied`.
+        """The fault with this name, as on the command line: `500`, `hang`, `429=2`, `503-applied`.
 
-        What follows `=` is the fault's argument. Raises ValueError, with all names, otherwise.
+        What follows `=` is the fault's argument. Raises ValueError, which lists all names, for any other text.
         """
         name, _, argument = text.partition("=")
         if name.endswith("-applied"):
@@ -73,7 +73,7 @@ class Fault:
             raise ValueError(f"{text!r} is no fault; there are {names}, and any HTTP status") from None
 
     def drawn(self, draw: float) -> Fault:
-        """The fault as one request gets it, where `draw`, from 0 up to 1, chooses the row of a list."""
+        """The fault for one request; `draw`, from 0 up to 1, chooses the row of a list."""
         return self if self.view is None else replace(self, view=replace(self.view, draw=draw))
 
     @classmethod
@@ -86,7 +86,7 @@ class Fault:
         headers: Mapping[str, str] | None = None,
         body_retry_after: float | str | None = None,
     ) -> Fault:
-        """Any status with Linq's error body; code and message default to what fits the status."""
+        """Any status with Linq's error body; by default, code and message match the status."""
         family = 3000 if status >= 500 else 1000
         error = ApiError(
             status,
@@ -98,13 +98,13 @@ class Fault:
 
     @classmethod
     def rate_limited(cls, retry_after: str | None = None, *, body_retry_after: float | str | None = None) -> Fault:
-        """429/1007; `retry_after` is sent as the header as it is, valid or not."""
+        """429/1007; `retry_after` is sent as it is in the header, valid or not."""
         headers = () if retry_after is None else (("Retry-After", retry_after),)
         return cls("429", replace(RATE_LIMITED, retry_after=body_retry_after), headers=headers)
 
     @classmethod
     def rate_limited_until(cls, seconds: int = 1, *, clock_offset: int = 0) -> Fault:
-        """429/1007 whose Retry-After is the date `seconds` after the answer's own Date; the clock of both is off."""
+        """429/1007 with Retry-After as a date, `seconds` after the answer's Date; `clock_offset` moves both."""
         return replace(cls.rate_limited(), name="429-date", retry_in=seconds, clock_offset=clock_offset)
 
     @classmethod
@@ -124,7 +124,7 @@ class Fault:
 
     @classmethod
     def bad_gateway_html(cls, *, size: int = 5_000_000) -> Fault:
-        """502 as a proxy sends it: `size` bytes of HTML."""
+        """502 as from a proxy, with `size` bytes of HTML."""
         start, end = b"<html><body><h1>502 Bad Gateway</h1><!--", b"--></body></html>"
         body = start + b"x" * (size - len(start) - len(end)) + end
         return replace(cls.raw(body, status=502, content_type="text/html"), name="502-html")
@@ -146,22 +146,22 @@ class Fault:
 
     @classmethod
     def wrong_content_type(cls, content_type: str = "text/html") -> Fault:
-        """The right answer with a wrong Content-Type."""
+        """The correct answer with a wrong Content-Type."""
         return cls("content-type", headers=(("Content-Type", content_type),), applied=True)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """The request is carried out at once, and answered after `seconds`."""
+        """The request is carried out at once and answered after `seconds`."""
         return cls("delay", applied=True, seconds=seconds)
 
     @classmethod
     def hang(cls) -> Fault:
-        """No byte is ever answered, and the request is not carried out."""
+        """Nothing is ever sent, and the request is not carried out."""
         return cls("hang", wire="hang")
 
     @classmethod
     def hang_after_headers(cls) -> Fault:
-        """The headers are sent, and never the body; the request is carried out."""
+        """The headers are sent but never the body; the request is carried out."""
         return cls("hang-after-headers", applied=True, wire="hang-after-headers")
 
     @classmethod
@@ -171,12 +171,12 @@ class Fault:
 
     @classmethod
     def reset_before_read(cls) -> Fault:
-        """A reset after the headers of the request were read and before its body is; nothing is carried out."""
+        """A reset after the headers of the request were read, before its body is; the request is not carried out."""
         return cls("reset-before-read", wire="reset-unread")
 
     @classmethod
     def reset_after_write(cls) -> Fault:
-        """A reset in place of the answer to a PUT that was carried out; other methods are not hit."""
+        """A reset instead of the answer to a PUT that was carried out; other methods do not get this fault."""
         return cls("reset-after-write", applied=True, wire="reset", method="PUT")
 
     @classmethod
@@ -191,12 +191,12 @@ class Fault:
 
     @classmethod
     def close_idle(cls) -> Fault:
-        """The right answer, then a close that the answer did not announce."""
+        """The correct answer, then a close that the answer did not announce."""
         return cls("close-idle", applied=True, wire="close-idle")
 
     @classmethod
     def close_on_reuse(cls) -> Fault:
-        """The right answer; the next request on the same connection is not carried out, but closes it."""
+        """The correct answer; the next request on the same connection closes it and is not carried out."""
         return cls("close-on-reuse", applied=True, wire="close-on-reuse")
 
     @classmethod
@@ -221,32 +221,32 @@ class Fault:
 
     @classmethod
     def list_lacks(cls, line: str | None = None) -> Fault:
-        """A list without the row of this line (id or phone number), or without one that is drawn by the seed."""
+        """A list without the row of this line (id or phone number), or without a random one (from the seed)."""
         return cls._row("list-lacks", lists.drop, line=line)
 
     @classmethod
     def list_repeats(cls, line: str | None = None) -> Fault:
-        """A list with the row of this line, or a drawn one, twice."""
+        """A list that has the row of this line, or a random one, twice."""
         return cls._row("list-repeats", lists.repeat, line=line)
 
     @classmethod
     def list_omits_forwarding(cls, line: str | None = None) -> Fault:
-        """A list in which the row of this line has no `forwarding_number`, or no row has it."""
+        """A list in which the row of this line, or every row, lacks `forwarding_number`."""
         return cls._row("list-omits-forwarding", lists.omit_forwarding, line=line, every=line is None)
 
     @classmethod
     def list_omits_null(cls) -> Fault:
-        """A list in which lines that are not forwarded have no `forwarding_number`, instead of null."""
+        """A list in which lines that are not forwarded lack `forwarding_number`, instead of having null."""
         return cls._row("list-omits-null", lists.omit_null_forwarding, every=True)
 
     @classmethod
     def list_bad_id(cls, phone_number_id: str = "no-uuid", *, line: str | None = None) -> Fault:
-        """A list in which this line, or a drawn one, has an id that may be no UUID."""
+        """A list in which this line, or a random one, has this id, by default not a UUID."""
         return cls._row("list-bad-id", lists.Set("id", phone_number_id), line=line)
 
     @classmethod
     def list_bad_number(cls, phone_number: str = "+1202\x1b[2J\n5550100", *, line: str | None = None) -> Fault:
-        """A list in which this line, or a drawn one, has a wrong phone number, by default with control characters."""
+        """A list in which this line, or a random one, has a wrong phone number, by default with control characters."""
         return cls._row("list-bad-number", lists.Set("phone_number", phone_number), line=line)
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What changed on the account lately, for lists that lag behind."""
+"""The recent changes of the account, for lists that lag behind."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ KEPT_CHANGES = 20_000
 
 @dataclass(frozen=True)
 class _Change:
-    """One line as it was and as it is since `at`; None where it was not, or is not, on the account."""
+    """One line before and after a change at the time `at`; None if it was not, or is not, on the account."""
 
     at: float
     before: EmulatedNumber | None
@@ -26,15 +26,15 @@ class History:
         self._changes: deque[_Change] = deque(maxlen=KEPT_CHANGES)
 
     def add(self, before: EmulatedNumber | None, after: EmulatedNumber | None, *, at: float) -> None:
-        """One line changed; None where it was not, or is not any more, on the account."""
+        """Add a change of one line; None if it was not, or is no longer, on the account."""
         self._changes.append(_Change(at, before, after))
 
     def lines_at(self, at: float, lines: Lines) -> Lines:
-        """The lines as they were then, from those of now."""
+        """The lines as they were at that time, computed from the current `lines`."""
         return _undone([change for change in self._changes if change.at > at], lines)
 
     def lines_before_last_change(self, lines: Lines) -> Lines:
-        """The lines as they were before the last change, from those of now."""
+        """The lines as they were before the last change, computed from the current `lines`."""
         return _undone(list(self._changes)[-1:], lines)
 
 
@@ -49,7 +49,7 @@ def _undone(changes: list[_Change], lines: Lines) -> Lines:
 
 
 def replaced(lines: Lines, before: EmulatedNumber | None, after: EmulatedNumber | None) -> Lines:
-    """A new dict with `after` in the place of `before`, or at the end where `before` is None."""
+    """A new dict with `after` in the place of `before`, or at the end if `before` is None."""
     if after is not None and (before is None or before.id == after.id):
         return {**lines, after.id: after}
     old_id = before.id if before else None

@@ -19,22 +19,22 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,15}")
 class Limits:
     """What one connection may use."""
 
-    # Request line and headers: those of a Linq client have less than 1 kB, and servers commonly allow 8 to 64 kB.
+    # For request line and headers. A Linq client sends less than 1 kB, and servers commonly allow 8 to 64 kB.
     head_bytes: int = 65_536
-    # A Linq client sends 40 bytes. The limit leaves room for tests that send far too much.
+    # A Linq client sends 40 bytes. The limit allows tests that send far too much.
     body_bytes: int = 1_000_000
-    # From the first byte of a request to its last; on a new connection, from the start. A client sends it all at once.
+    # From the first byte of a request, or the start of a connection, to the last byte. Clients send it all at once.
     request_seconds: float = 10.0
-    # Between two requests. Longer than a stack run pauses, so that a run keeps its connections.
+    # Between two requests. Longer than the pauses of a Pulumi run, so that a run keeps its connections.
     idle_seconds: float = 60.0
-    # For the client to take an answer. As long as a Linq client waits for one by default.
+    # For the client to receive an answer. As long as a Linq client waits for one by default.
     answer_seconds: float = 120.0
-    # For the client to read a refusal while it still sends: a close with bytes unread would destroy the answer.
+    # For the client to read a refusal while it still sends: closing with unread bytes would destroy the answer.
     linger_seconds: float = 2.0
 
 
 class RequestRefused(Exception):
-    """The request breaks HTTP or a limit: it is answered with `error`, and the connection is closed."""
+    """The request violates HTTP or a limit: it is answered with `error`, and the connection is closed."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -42,13 +42,13 @@ class RequestRefused(Exception):
 
 
 class Incoming:
-    """What a client sends over one connection, request by request."""
+    """Reads the requests that a client sends over one connection."""
 
     def __init__(self, connection: socket.socket, limits: Limits) -> None:
         self._connection = connection
         self._limits = limits
         self._received = bytearray()
-        # The timeout of the socket is for answers; to change it for each read is slow where many threads do so.
+        # The socket's timeout is for answers; changing it for each read would be slow with many threads.
         connection.settimeout(limits.answer_seconds)
         self._readable = select.poll()
         self._readable.register(connection, select.POLLIN)
@@ -56,7 +56,7 @@ class Incoming:
         self._deadline = 0.0
 
     def read_head(self) -> bytes:
-        """Request line and headers of the next request; b"" when the client closes, or sends nothing in time."""
+        """Request line and headers of the next request; b"" if the client closes, or sends nothing in time."""
         if not self._wait_for_request():
             return b""
         searched = 0
@@ -77,7 +77,7 @@ class Incoming:
         return self._read_chunks() if chunked else self._read_exactly(length)
 
     def discard(self) -> None:
-        """Say that no more is sent, and read on for a moment, so that the client can read the answer."""
+        """End our side of the connection, and continue to read briefly, so that the client can read the answer."""
         self._received.clear()
         self._set_deadline(self._limits.linger_seconds)
         try:
@@ -85,7 +85,7 @@ class Incoming:
             while self._receive():
                 self._received.clear()
         except (OSError, RequestRefused):
-            pass  # The client is gone, or still sends: it has had its time.
+            pass  # The client is gone, or still sends after its time is up.
 
     def _wait_for_request(self) -> bool:
         self._set_deadline(self._patience)
@@ -109,7 +109,7 @@ class Incoming:
         self._deadline = time.monotonic() + seconds
 
     def _receive(self) -> bool:
-        """Wait for more; False at the end of what the client sends, RequestRefused when its time is up."""
+        """Wait for more; False if the client closes, RequestRefused if its time is up."""
         left = self._deadline - time.monotonic()
         if left <= 0 or not self._readable.poll(left * 1000):
             seconds = self._limits.request_seconds
@@ -169,7 +169,7 @@ class Incoming:
 
 
 def _framing(headers: Message) -> tuple[bool, int]:
-    """Whether the body comes in chunks, and else its length. Without either header there is no body."""
+    """Whether the body is sent in chunks, and if not, its length. Without either header there is no body."""
     lengths = {value.strip() for value in headers.get_all("Content-Length", [])}
     encodings = [value.strip().lower() for value in headers.get_all("Transfer-Encoding", [])]
     if encodings:

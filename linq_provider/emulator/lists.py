@@ -1,20 +1,20 @@
-"""How the list of lines can differ from the truth, each as a value that a `Fault` carries."""
+"""The ways in which the list of lines can be wrong, each as a value for a `Fault`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 Row = dict[str, Any]
-# From one row to the rows that are shown in its place.
+# Maps one row to the rows that are shown in its place.
 RowChange = Callable[[Row], list[Row]]
 
 
 @dataclass(frozen=True)
 class ListView:
-    """What a list shows: of which time, how many rows, and how `change` alters rows.
+    """What a list shows: at which time, how many rows, and how `change` alters rows.
 
-    `change` alters the row of `line` (an id or phone number), or every row, or else the one that `draw` chooses,
-    a number from 0 up to 1.
+    `change` alters the row of `line` (an id or phone number), or every row, or the one that `draw` chooses, a number
+    from 0 up to 1.
     """
 
     lag: float = 0.0
@@ -26,7 +26,7 @@ class ListView:
     draw: float = 0.0
 
     def shown(self, rows: list[Row]) -> list[Row]:
-        """The rows as this list shows them."""
+        """The rows that this list shows."""
         change = self.change
         if change is not None:
             hit = self._chosen(rows)
@@ -55,13 +55,13 @@ def omit_forwarding(row: Row) -> list[Row]:
 
 
 def omit_null_forwarding(row: Row) -> list[Row]:
-    """The same for a line that is not forwarded, as of a server that leaves out what is null."""
+    """The row, without `forwarding_number` if that is null, like a server that leaves out null fields."""
     return omit_forwarding(row) if row["forwarding_number"] is None else [row]
 
 
 @dataclass(frozen=True)
 class Set:
-    """The row with another value in one field."""
+    """Gives one field of the row another value."""
 
     field: str
     value: str

@@ -1,15 +1,15 @@
-"""The log of requests: what tests count, and what the page shows."""
+"""The log of requests, which tests count and the page shows."""
 
 import threading
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-# More than a test of a large account makes: to list, write and clear 10,000 lines takes some 20,000 requests.
+# More than a test of a large account makes: listing, writing and clearing 10,000 lines takes about 20,000 requests.
 KEPT_REQUESTS = 50_000
-# Of paths and bodies in all; one body may have 1 MB. 50,000 usual writes have 5 MB.
+# All paths and bodies together; one body may have 1 MB, and 50,000 usual writes have 5 MB.
 KEPT_BYTES = 10_000_000
-# What the page shows.
+# How many requests the page shows.
 RECENT_REQUESTS = 200
 
 
@@ -18,8 +18,8 @@ class RecordedRequest:
     """One request that arrived; the bearer token itself is never kept, only its label.
 
     `path` is as sent. `body` is the JSON value, or the text of a body that is not JSON, or None.
-    `status` is None when no complete answer was sent. `at` is the emulator's clock on arrival,
-    which is `time.monotonic()` if no other was given.
+    `status` is None when no complete answer was sent. `at` is the time of arrival on the emulator's
+    clock, by default `time.monotonic()`.
     """
 
     method: str
@@ -42,7 +42,7 @@ class RequestLog:
         self._count = 0
 
     def add(self, request: RecordedRequest, *, size: int) -> None:
-        """Keep one more, which came in as `size` bytes; where that is too much, drop the oldest."""
+        """Keep one more request, of `size` bytes; if that is too much, drop the oldest ones."""
         with self._lock:
             self._kept.append((request, size))
             self._bytes += size
@@ -51,16 +51,16 @@ class RequestLog:
                 self._bytes -= self._kept.popleft()[1]
 
     def clear(self) -> None:
-        """Drop all of them; the numbers go on."""
+        """Drop all requests; the numbering continues."""
         with self._lock:
             self._kept.clear()
             self._bytes = 0
 
     def kept(self) -> list[RecordedRequest]:
-        """Those that are kept, oldest first."""
+        """The requests that are kept, oldest first."""
         return self.numbered()[1]
 
     def numbered(self) -> tuple[int, list[RecordedRequest]]:
-        """The number of the first one that is kept, or of the next one to come; and those kept, oldest first."""
+        """The number of the oldest request that is kept (or of the next one), and all that are kept, oldest first."""
         with self._lock:
             return self._count - len(self._kept) + 1, [request for request, _ in self._kept]

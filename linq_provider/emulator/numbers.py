@@ -1,4 +1,4 @@
-"""The lines of an emulated account: another block of phone numbers, and other ids, for each seed."""
+"""The lines of an emulated account: each seed has its own block of phone numbers, and its own ids."""
 
 import uuid
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "emulator.linq-provider.invalid")
-# Area codes of the United States. In each of them 555-0100 to 555-0199 are reserved for fiction.
+# Area codes of the United States. In each of them, 555-0100 to 555-0199 are reserved for fiction.
 _AREA_CODES = (
     *(202, 205, 206, 208, 210, 212, 213, 214, 215, 216, 217, 218, 219, 225, 228, 229, 231, 234, 239, 240),
     *(248, 251, 252, 253, 254, 256, 260, 262, 267, 269, 270, 276, 281, 301, 302, 303, 304, 305, 307, 308),
@@ -29,12 +29,12 @@ class EmulatedNumber:
 
 
 def default_id(phone_number: str, *, seed: int = 0) -> str:
-    """The id that a number gets when none is given: the same on every machine."""
+    """The id of a number that is given without one: the same on every machine."""
     return str(uuid.uuid5(NAMESPACE, f"{seed}/{phone_number}"))
 
 
 def build_numbers(numbers: int | Iterable[Mapping[str, Any]], *, seed: int = 0) -> list[EmulatedNumber]:
-    """The lines that an emulator starts with: this many, or exactly these; ValueError for a number given twice."""
+    """The lines that an emulator starts with: so many, or exactly these; ValueError if a number is given twice."""
     if isinstance(numbers, int):
         first = _first_number(seed)
         numbers = [{"phone_number": f"+{first + index}"} for index in range(numbers)]
@@ -53,14 +53,14 @@ def _build_number(row: Mapping[str, Any], *, seed: int) -> EmulatedNumber:
 
 
 def already_there(number: EmulatedNumber) -> ValueError:
-    """The error of a line that is added although its number or id is taken."""
+    """The error for adding a line whose number or id is taken."""
     return ValueError(f"the emulator already has a line {number.phone_number} or its id {number.id}")
 
 
 def _first_number(seed: int) -> int:
-    """The number of the first line, without its `+`; the lines after it count on from there.
+    """The number of the first line, without its `+`; the other lines have the numbers after it.
 
-    The first 100 seeds have 100 numbers for fiction each; later seeds, and larger accounts, have to leave them.
+    Each of the first 100 seeds has 100 numbers for fiction; later seeds, and larger accounts, use other numbers too.
     """
     turn, index = divmod(seed, len(_AREA_CODES))
     # A local number has seven digits and does not begin with 0 or 1.

@@ -1,7 +1,7 @@
 """The page for a browser, at `/`: it shows lines and requests, changes forwardings by hand, and sets faults.
 
-Its own requests are not logged and get no faults. It never shows a token, and it refuses other websites, which
-could otherwise reach it through the browser.
+Its own requests are not logged and get no faults. It never shows a token, and it refuses requests of other websites,
+which could otherwise reach it through the browser.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from linq_provider.emulator.service import Service
 from linq_provider.emulator.state import Account
 from linq_provider.emulator.visit import Hosts, Visit
 
-# A browser is slow with ten thousand rows; for the others there are the counts and a filter.
+# A browser is slow with ten thousand rows. The counts include the lines that are not shown, and the filter finds them.
 SHOWN_LINES = 200
 _LONGEST_TEXT = 300
 _FILES = {
@@ -46,7 +46,7 @@ _HEADERS = (
 
 
 class Refused(Exception):
-    """What the page asked for cannot be done: a status, and a sentence for the person at the page."""
+    """A request of the page was refused: a status, and a sentence for the user of the page."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -54,7 +54,7 @@ class Refused(Exception):
 
 
 class Page:
-    """The page of one emulator, and the calls of its script; safe to use from several threads."""
+    """The page of one emulator, and the requests of its script; safe to use from several threads."""
 
     def __init__(self, account: Account, service: Service, hosts: Hosts) -> None:
         self._account = account
@@ -100,7 +100,7 @@ class Page:
         raise Refused(404, f"{PHRASES[404]}: the emulator has no such page.")
 
     def _is_own(self, visit: Visit) -> bool:
-        # A browser names the origin of every POST.
+        # Browsers send an origin with every POST.
         is_blind_post = visit.method == "POST" and visit.origin is None
         return visit.host in self._hosts and not visit.is_cross_origin() and not is_blind_post
 
@@ -166,7 +166,7 @@ class Page:
 
 
 def _posted(visit: Visit, body: bytes) -> dict[str, Any]:
-    # A form of another website can send text, never JSON, without asking first.
+    # A form of another website can send text without a preflight request, but never JSON.
     if visit.method != "POST" or visit.content_type != "application/json":
         raise Refused(405 if visit.method != "POST" else 415, "Send a POST with a body of application/json.")
     try:

@@ -34,21 +34,21 @@ class Emulator:
         numbers: how many lines, with the same ids and numbers on every machine; or the lines
             themselves as dicts with `id`, `phone_number` and, if wanted, `forwarding_number`
             and `line_type`.
-        port: 0 takes a free one, which the emulator keeps when it is stopped and started again.
+        port: 0 uses a free one, which the emulator keeps when it is stopped and started again.
         state: a JSON file that holds lines and tokens: read if it exists (`numbers` is then
             ignored), replaced after each change.
         api_key: the token that sees every line; by default one derived from `seed`. Only it and
             tokens from `create_token` are accepted; any other is answered with 401.
-        delay: seconds before each answer; the request is carried out before them.
-        rate_limit: requests per second, also all at once; more are answered with 429/1007.
-        seed: another seed is another account, with other numbers, ids and default API key. It also
-            decides trace ids and which row of a list a fault hits.
-        clock: seconds that only grow, for `requests`, the rate limit and lists that lag behind;
-            a test that sets it need not sleep.
+        delay: seconds before each answer; the request is carried out first.
+        rate_limit: requests per second, even if sent all at once; more are answered with 429/1007.
+        seed: each seed is another account, with other numbers, ids and default API key. It also
+            determines trace ids and which row of a list a fault changes.
+        clock: monotonic seconds, for `requests`, the rate limit and lists that lag behind; a test
+            that sets it need not sleep.
 
     Raises:
-        ValueError: a state file that no emulator wrote, two lines with one id or number, or a key
-            that is not visible ASCII.
+        ValueError: the state file was not written by an emulator, two lines have one id or number,
+            or the key is not visible ASCII.
         OSError: from `start()`, when the port is taken.
 
     """
@@ -94,7 +94,7 @@ class Emulator:
         return self
 
     def stop(self) -> None:
-        """Close every connection at once, also those that hang or are idle; does nothing when it is stopped already."""
+        """Close every connection at once, even those that hang or are idle; does nothing if already stopped."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
@@ -106,12 +106,12 @@ class Emulator:
 
     @property
     def page_url(self) -> str:
-        """The page for a browser: it shows lines and requests, and can edit lines and set faults."""
+        """The page for a browser, which shows lines and requests, and can edit lines and set faults."""
         return f"{self._root}/"
 
     @property
     def api_key(self) -> str:
-        """The token that sees every line; none but it and those of `create_token` are accepted."""
+        """The token that sees every line; only it and the tokens of `create_token` are accepted."""
         return self._account.api_key
 
     @property
@@ -141,7 +141,7 @@ class Emulator:
     def requests(self) -> list[RecordedRequest]:
         """The requests that arrived since the start or `clear_requests()`, oldest first.
 
-        The newest 50,000 are kept, and fewer where paths and bodies are more than 10 MB; older ones are dropped.
+        The newest 50,000 are kept, or fewer if their paths and bodies exceed 10 MB; older ones are dropped.
         """
         return self._service.log.kept()
 
@@ -150,7 +150,7 @@ class Emulator:
         self._service.log.clear()
 
     def forwarding(self, line: str) -> str:
-        """Where the line (id or phone number) forwards to, "" for nowhere; KeyError for an unknown line."""
+        """What the line (id or phone number) forwards to, "" for not forwarded; KeyError for an unknown line."""
         return self._account.find(line).forwarding_number or ""
 
     def set_forwarding(self, line: str, number: str | None) -> None:
@@ -165,16 +165,16 @@ class Emulator:
         phone_number_id: str | None = None,
         line_type: str | None = "iMessage",
     ) -> EmulatedNumber:
-        """Put one more line on the account; ValueError when its number or id is already there."""
+        """Add a line to the account; ValueError if its number or id is already there."""
         line = phone_number_id or default_id(phone_number, seed=self._seed)
         number = EmulatedNumber(line, phone_number, forwarding_number or None, line_type)
         self._account.add(number)
         return number
 
     def add_second_id(self, line: str, phone_number_id: str | None = None) -> EmulatedNumber:
-        """List the number of this line a second time, under another id; each id then forwards on its own.
+        """List the number of this line a second time, under another id; each id then has its own forwarding.
 
-        The number alone still means the first one. ValueError when the id is already there.
+        The number alone still means the first one. ValueError if the id is already there.
         """
         old = self._account.find(line)
         second = replace(old, id=phone_number_id or self._next_id(old))
@@ -184,13 +184,13 @@ class Emulator:
     def change_id(self, line: str, phone_number_id: str | None = None) -> EmulatedNumber:
         """Give the line another id: its number and forwarding stay, and the old id is answered with 404.
 
-        Tokens that see the line still do. ValueError when another line has the id.
+        Tokens that see the line still see it. ValueError if another line has the id.
         """
         old = self._account.find(line)
         return self._account.change_id(old.id, phone_number_id or self._next_id(old))
 
     def remove_number(self, line: str) -> None:
-        """Take a line (id or phone number) off the account."""
+        """Remove a line (id or phone number) from the account."""
         self._account.remove(line)
 
     def create_token(self, lines: Iterable[str] | None = None, *, can_write: bool = True) -> str:
@@ -198,7 +198,7 @@ class Emulator:
         return self._account.create_token(lines, can_write=can_write)
 
     def revoke_token(self, token: str) -> None:
-        """Make a token, or the API key itself, unknown to the API."""
+        """Revoke a token, or the API key itself."""
         self._account.revoke_token(token)
 
     def fail(
@@ -209,9 +209,9 @@ class Emulator:
         method: str | None = None,
         path_contains: str | None = None,
     ) -> None:
-        """The next `times` matching requests get the fault (None: every one, until `clear_faults()`).
+        """Give the fault to the next `times` matching requests (None: to all, until `clear_faults()`).
 
-        A fault may be given by its name, as for `--fault`; ValueError for an unknown one, KeyError
+        A fault may be given by its name, as for `--fault`; ValueError for an unknown name, KeyError
         for a fault about a line that is not on the account.
         """
         fault = Fault.parse(fault) if isinstance(fault, str) else fault
@@ -219,21 +219,21 @@ class Emulator:
         self._service.faults.add(fault, times=times, method=method, path_contains=path_contains)
 
     def fail_randomly(self, rate: float, faults: Iterable[Fault], seed: int = 0) -> None:
-        """A share `rate` (0 to 1) of the requests gets one of the faults: with the same seed, the same requests."""
+        """Give one of the faults to a share `rate` (0 to 1) of the requests: the same ones for the same seed."""
         chosen = tuple(faults)
         for fault in chosen:
             self._require_line(fault)
         self._service.faults.add_random(rate, chosen, seed=seed)
 
     def clear_faults(self) -> None:
-        """Remove every fault; a request that hangs already goes on hanging."""
+        """Remove every fault; a request that already hangs continues to hang."""
         self._service.faults.clear()
 
     def allow_host(self, host: str) -> None:
-        """Answer requests whose Host header is this `NAME:PORT`, as through a forwarded port or a proxy.
+        """Accept requests whose Host header is this `NAME:PORT`, for a forwarded port or a proxy.
 
-        Without it, only 127.0.0.1, localhost and [::1] with the emulator's own port are answered, the others
-        with 403. ValueError for anything but a name or address, with a port if there is one.
+        Without it, only 127.0.0.1, localhost and [::1] with the emulator's own port are accepted; other hosts
+        are answered with 403. ValueError for anything but a name or address, with or without a port.
         """
         self._hosts.allow(host)
 

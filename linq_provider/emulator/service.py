@@ -1,4 +1,4 @@
-"""Decides which fault and which answer a request gets, and logs it."""
+"""Decides which fault and which answer a request gets, and logs the request."""
 
 import math
 import threading
@@ -28,7 +28,7 @@ class ActiveFault:
 
 @dataclass(frozen=True)
 class Reply:
-    """What is sent: `answer`, as `fault` says; nothing where there is no answer."""
+    """What is sent: `answer`, in the way that `fault` describes; nothing if `answer` is None."""
 
     answer: Answer | None
     fault: Fault
@@ -42,7 +42,7 @@ class _ScriptedFault:
     path_contains: str | None
 
     def takes(self, method: str, path: str) -> bool:
-        """Whether the request gets this fault; counts it if so."""
+        """Whether the request gets this fault; if so, counts it."""
         wanted = (None, method)
         if self.times == 0 or self.method not in wanted or self.fault.method not in wanted:
             return False
@@ -60,7 +60,7 @@ class _RandomFaults:
     draws: Random
 
     def next(self, method: str) -> Fault | None:
-        # The same draws for every request, so that the sequence depends on nothing but the seed.
+        # Every request uses the same random numbers, so that the sequence depends only on the seed.
         hit, index = self.random.random() < self.rate, self.random.randrange(len(self.faults))
         fault = self.faults[index].drawn(self.draws.random())
         return fault if hit and fault.method in (None, method) else None
@@ -76,12 +76,12 @@ class FaultScript:
         self._random: list[_RandomFaults] = []
 
     def add(self, fault: Fault, *, times: int | None, method: str | None, path_contains: str | None) -> None:
-        """The next `times` matching requests get the fault; None means every one."""
+        """Give the fault to the next `times` matching requests; None means to all."""
         with self._lock:
             self._scripted.append(_ScriptedFault(fault, times, method, path_contains))
 
     def add_random(self, rate: float, faults: Iterable[Fault], *, seed: int) -> None:
-        """A share `rate` (0 to 1) of the requests gets one of the faults."""
+        """Give one of the faults to a share `rate` (0 to 1) of the requests."""
         chosen = tuple(faults)
         if not chosen or not 0 <= rate <= 1:
             raise ValueError("random faults need at least one fault and a rate from 0 to 1")
@@ -129,7 +129,7 @@ class RateLimit:
         self._at = clock()
 
     def excess(self) -> float:
-        """Count one request: 0 when it may pass, else the seconds until one may."""
+        """Count one request; return 0 if it may pass, else the seconds until one may."""
         if self.rate is None:
             return 0.0
         with self._lock:
@@ -156,7 +156,7 @@ class Service:
     recent: RequestLog = field(default_factory=lambda: RequestLog(requests=RECENT_REQUESTS))
 
     def take(self, request: Request, *, read_body: Callable[[], bytes]) -> Reply:
-        """The reply to a request whose body is still to be read; the request is logged here."""
+        """The reply to a request whose body is not read yet; also logs the request."""
         at = self.clock()
         excess = self.limit.excess()
         fault = self.faults.next(request.method, request.path)
@@ -170,7 +170,7 @@ class Service:
         return self._logged(request, Reply(answer, fault), at=at)
 
     def log_unanswered(self, request: Request) -> None:
-        """Log a request in place of whose answer the connection is closed."""
+        """Log a request that gets no answer, because the connection is closed."""
         self._logged(request, Reply(None, NO_FAULT), at=self.clock())
 
     def _answer(self, request: Request, fault: Fault) -> Answer | None:

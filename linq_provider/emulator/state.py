@@ -1,4 +1,4 @@
-"""What the emulated account holds: lines, and the tokens that see them."""
+"""The contents of the emulated account: lines, and the tokens that see them."""
 
 import json
 import os
@@ -23,7 +23,7 @@ _API_KEY = re.compile(r"[!-~]+")
 
 @dataclass(frozen=True)
 class Token:
-    """What a bearer token may do; `lines` None means every line, later ones included."""
+    """What a bearer token may do; `lines` None means every line, including later ones."""
 
     label: str
     lines: frozenset[str] | None = None
@@ -35,16 +35,16 @@ class Token:
 
 
 def default_api_key(*, seed: int = 0) -> str:
-    """The API key of an emulator when none is given: the same on every machine."""
+    """The default API key of an emulator: the same on every machine."""
     return uuid.uuid5(NAMESPACE, f"{seed}/api_key").hex
 
 
 class Account:
     """Lines and tokens; safe to use from several threads.
 
-    Every change puts a new dict in place of the old one, so a reader needs no lock. With `path`,
-    that file is replaced after each change. Raises ValueError for two lines with one id, and for
-    an API key that no client could send.
+    Every change replaces the dict by a new one, so readers need no lock. With `path`, that file is
+    replaced after each change. Raises ValueError for two lines with one id, and for an API key that
+    no client could send.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Account:
             _write_atomically(self._path, json.dumps(self._as_json(), indent=1))
 
     def find(self, line: str) -> EmulatedNumber:
-        """The line with this id or phone number; raises KeyError when there is none."""
+        """The line with this id or phone number; raises KeyError if there is none."""
         phone_number_id = self._ids.get(line, line)
         try:
             return self.lines[phone_number_id]
@@ -86,7 +86,7 @@ class Account:
             raise KeyError(f"the emulator has no line {line}") from None
 
     def lines_ago(self, seconds: float) -> Lines:
-        """The lines as they were this long ago, or at the oldest change that is remembered."""
+        """The lines as they were `seconds` ago, or at the oldest change that is kept."""
         with self._lock:
             return self._history.lines_at(self._clock() - seconds, self.lines)
 
@@ -96,7 +96,7 @@ class Account:
             return self._history.lines_before_last_change(self.lines)
 
     def set_forwarding(self, line: str, number: str | None) -> EmulatedNumber:
-        """Point the line elsewhere; None or "" clears it. Returns the line as it is then."""
+        """Forward the line to this number; None or "" clears it. Returns the changed line."""
         with self._lock:
             old = self.find(line)
             new = replace(old, forwarding_number=number or None)
@@ -105,20 +105,20 @@ class Account:
             return new
 
     def add(self, number: EmulatedNumber) -> None:
-        """Put one more line on the account; raises ValueError when its id or number is already there."""
+        """Add a line to the account; raises ValueError if its id or number is already there."""
         with self._lock:
             if number.phone_number in self._ids:
                 raise already_there(number)
             self.add_second_id(number)
 
     def add_second_id(self, number: EmulatedNumber) -> None:
-        """Put a line on the account whose number may be there already, under another id; ValueError for a known id."""
+        """Add a line whose number may be there already, under another id; raises ValueError for a known id."""
         with self._lock:
             self._require_new_id(number)
             self._change(None, number)
 
     def change_id(self, line: str, phone_number_id: str) -> EmulatedNumber:
-        """Give the line another id, also in the scope of tokens; raises ValueError when another line has it."""
+        """Give the line another id, also in the scope of tokens; raises ValueError if another line has it."""
         with self._lock:
             old = self.find(line)
             new = replace(old, id=phone_number_id)
@@ -128,7 +128,7 @@ class Account:
             return new
 
     def remove(self, line: str) -> None:
-        """Take a line off the account."""
+        """Remove a line from the account."""
         with self._lock:
             self._change(self.find(line), None)
 
@@ -144,7 +144,7 @@ class Account:
             return secret
 
     def revoke_token(self, secret: str) -> None:
-        """Make the token unknown; raises KeyError when it already is."""
+        """Revoke the token; raises KeyError if it is unknown."""
         with self._lock:
             if secret not in self.tokens:
                 raise KeyError("the emulator has no such token")
@@ -152,7 +152,7 @@ class Account:
             self.save()
 
     def restore_tokens(self, tokens: dict[str, Token]) -> None:
-        """Put these tokens in place of all others."""
+        """Replace all tokens by these."""
         self.tokens = tokens
         self._created_tokens = len(tokens)
 
@@ -190,7 +190,7 @@ def open_account(
     seed: int,
     clock: Clock = time.monotonic,
 ) -> Account:
-    """The account in the state file, else a new one. A given `api_key` becomes the default key of both."""
+    """The account in the state file, else a new one. A given `api_key` becomes the default key of either."""
     if path is not None and path.exists():
         account = _load(path, api_key=api_key, clock=clock)
     else:

@@ -1,4 +1,4 @@
-"""Serves HTTP/1.1 on 127.0.0.1: reads requests, and sends the replies of a `Service`, with their faults."""
+"""Serves HTTP/1.1 on 127.0.0.1: reads requests, and sends the replies of a `Service` with their faults."""
 
 import contextlib
 import io
@@ -20,19 +20,19 @@ from linq_provider.emulator.visit import Hosts, Visit, refusal
 HOST = "127.0.0.1"
 # Closing a socket with this option sends RST instead of FIN.
 _LINGER_0 = struct.pack("ii", 1, 0)
-# How long stop() may wait for the accept loop, and a hang for its client to go away.
+# How often the accept loop checks for stop(), and a hanging reply checks whether its client is gone.
 _POLL_SECONDS = 0.02
 _STOP_SECONDS = 2.0
 
 
 class Server(ThreadingHTTPServer):
-    """Listens from construction on, serves from `start()` to `stop()`; one daemon thread a connection."""
+    """Listens from its construction, serves from `start()` to `stop()`, with one daemon thread per connection."""
 
     server_name: str
     server_port: int
     daemon_threads = True
     block_on_close = False
-    # The default of 5 drops connections of a fleet that starts with many at once.
+    # The default of 5 drops connections if a fleet opens many at once.
     request_queue_size = 1024
 
     def __init__(self, service: Service, page: Page, hosts: Hosts, *, port: int, limits: Limits) -> None:
@@ -54,11 +54,11 @@ class Server(ThreadingHTTPServer):
         return int(self.server_address[1])
 
     def start(self) -> None:
-        """Accept connections, in a thread of its own."""
+        """Accept connections, in a separate thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close the listener and every connection, also those that are idle or hang, and wait for their threads."""
+        """Close the listener and every connection, even those that are idle or hang, and wait for their threads."""
         self.stopping.set()
         self.shutdown()
         self.server_close()
@@ -81,7 +81,7 @@ class Server(ThreadingHTTPServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Close a connection; the FIN that comes first in the base class would hide a reset."""
+        """Close a connection, without the FIN of the base class, which would hide a reset."""
         if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(_LINGER_0)) != _LINGER_0:
             _shut(request, socket.SHUT_WR)
         self.close_request(request)
@@ -90,7 +90,7 @@ class Server(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Print nothing: a client that goes away is no error here."""
+        """Print nothing: a client that goes away is not an error here."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         """Take over a connection that was accepted."""
         super().setup()
-        self.rfile.close()  # Requests are read from the socket itself, within limits.
+        self.rfile.close()  # Requests are read from the socket directly, within limits.
         self._incoming = Incoming(self.connection, self.server.limits)
 
     def handle_one_request(self) -> None:
@@ -124,7 +124,7 @@ class Handler(BaseHTTPRequestHandler):
             self._incoming.discard()
 
     def handle_expect_100(self) -> bool:
-        """Send no 100 yet: only a body that is wanted is asked for."""
+        """Do not send 100 yet: it is sent only if the body is wanted."""
         self._expects_continue = True
         return True
 
@@ -204,7 +204,7 @@ class Handler(BaseHTTPRequestHandler):
             self.connection.sendall(head + half)
             self.close_connection = True
         else:
-            # In one call: a second small segment would wait 40 ms for the client's delayed ACK.
+            # One call, because a second small segment would wait 40 ms for the client's delayed ACK.
             self.connection.sendall(head + body)
             self.close_connection |= wire == "close-idle"
             self._closes_on_reuse = wire == "close-on-reuse"

@@ -1,4 +1,4 @@
-"""The process of the plugin: it serves the engine that started it, and ends with it."""
+"""The process of the plugin, which serves the engine that started it, and ends with it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from linq_provider.native.servicer import Servicer
 from linq_provider.provider import session
 from linq_provider.provider.host import info_line
 
-MOST_CALLS = 300  # at a time: linq:maxConcurrency is at most 256, and the engine has to be heard besides
+MOST_CALLS = 300  # at a time: linq:maxConcurrency is at most 256, and the engine makes other calls too
 ANY_SIZE = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
 NEVER_IDLE = [("grpc.client_idle_timeout_ms", 2**31 - 1)]
 LONGEST_NOTE = 5.0  # seconds
@@ -35,17 +35,17 @@ def main() -> None:
     print(port, flush=True)  # noqa: T201  # the engine reads it
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        # Ctrl-C reaches this process too; but it is the engine that decides when what is under way is given up.
+        # Ctrl-C reaches this process too, but the engine decides when to give up the writes under way.
         signal.signal(number, lambda *_: over.set() if servicer.may_end else None)
     if engine is not None:
         _end_with(engine)
     over.wait()
     session.tell()
-    os._exit(0)  # threads that still wait for an answer hold nobody up
+    os._exit(0)  # does not wait for threads that still wait for an answer
 
 
 def _note(engine: grpc.Channel | None, text: str) -> None:
-    """Tell the user something that is no error; what a plugin prints is only seen in the engine's own log."""
+    """Inform the user of something that is not an error; what a plugin prints appears only in the engine's own log."""
     if engine is not None:
         with suppress(grpc.RpcError):
             request = engine_pb2.LogRequest(severity=engine_pb2.INFO, message=info_line(text))
@@ -53,7 +53,7 @@ def _note(engine: grpc.Channel | None, text: str) -> None:
 
 
 def _end_with(engine: grpc.Channel) -> None:
-    """Exit when the engine is gone: a killed engine sends no cancel, and the end of stdin says nothing here."""
+    """Exit when the engine is gone: a killed engine sends no cancel, and a plugin's stdin says nothing about it."""
     was_ready = threading.Event()
 
     def changed(state: grpc.ChannelConnectivity) -> None:

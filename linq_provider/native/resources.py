@@ -1,4 +1,4 @@
-"""The two resources: how what the engine holds of each becomes a record, and back."""
+"""The two resources: converts their properties in the engine to records, and back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Props = Mapping[str, Any]
 
 
 class PhoneNumberForwarding:
-    """One line. Its inputs say how the line is declared, its outputs what is recorded of it."""
+    """One line. The outputs are recorded without what the inputs already say."""
 
     lifecycle = "forwarding"
     identities: tuple[str, ...] = ("phoneNumberId", "phoneNumber")
-    recorded: tuple[str, ...] = identities  # the outputs that no program declares together
+    recorded: tuple[str, ...] = identities  # properties that have all of these come from a state
 
     def inputs(self, props: Props) -> Inputs:
         """What the program declares."""
@@ -31,17 +31,17 @@ class PhoneNumberForwarding:
         return record_from(Outputs, {**given, **props})
 
     def properties(self, outputs: Outputs, _inputs: Props) -> dict[str, Any]:
-        """What the state is to record."""
+        """The properties to record."""
         return _properties(outputs, *self.identities, "forwardingNumber", "appliedNumber", "replacedNumber")
 
     def planned(self, olds: Props, news: Props) -> dict[str, Any]:
-        """What is known of the outputs before the run."""
+        """The outputs as far as preview knows them."""
         known = with_secrets({name: olds[name] for name in (*self.identities, "replacedNumber") if name in olds})
         given = {name: lower_id(news[name]) for name in (*self.identities, "forwardingNumber") if name in news}
         return dict.fromkeys(self.identities, Unknown.UNKNOWN) | known | given
 
     def declaring(self, outputs: Outputs, inputs: Props) -> Props:
-        """These inputs, as they declare what is recorded; the line by the name that it was asked for by."""
+        """These inputs, changed to declare what is recorded; the line keeps the name that they give it."""
         named = inputs or {camel(outputs.declared_by): getattr(outputs, outputs.declared_by)}
         return {**named, "forwardingNumber": outputs.forwarding_number}
 
@@ -73,16 +73,16 @@ class PhoneNumberForwardings:
         )
 
     def properties(self, outputs: Fleet, inputs: Props) -> dict[str, Any]:
-        """What the state is to record; the engine keeps a line's number secret under the name that was declared."""
+        """The properties to record, with the declared names: the engine tracks by them which numbers are secret."""
         found = _properties(outputs, "forwardings", "appliedNumbers", "replacedNumbers")
         return found | {"forwardings": self.declaring(outputs, inputs)["forwardings"]}
 
     def planned(self, _olds: Props, news: Props) -> dict[str, Any]:
-        """What is known of the outputs before the run."""
+        """The outputs as far as preview knows them."""
         return {"forwardings": news.get("forwardings")}
 
     def declaring(self, outputs: Fleet, inputs: Props) -> Props:
-        """These inputs with just the lines that are recorded, each named as it was."""
+        """These inputs, changed to declare exactly the recorded lines; each keeps the name that they give it."""
         names = {lower_id(name): name for name in inputs.get("forwardings", {})}
         return {**inputs, "forwardings": {names.get(line, line): number for line, number in outputs.lines.items()}}
 
@@ -94,7 +94,7 @@ KINDS: Mapping[str, Any] = {
 
 
 def in_new_form(props: Props) -> dict[str, Any]:
-    """Properties with the names of the schema; those of a dynamic resource have others."""
+    """Properties, also of a dynamic resource, with the names of the schema."""
     return {camel(name): value for name, value in props.items() if name != DYNAMIC}
 
 

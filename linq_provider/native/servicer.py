@@ -32,12 +32,12 @@ from linq_provider.phone_number import PhoneNumber
 from linq_provider.provider import session
 from linq_provider.provider.properties import DYNAMIC, secret
 
-# How the engine names the provider that a stack's own settings configure.
+# The engine's name for the provider that the stack's own settings configure.
 _OWN = re.compile(r".*::default(_\d+_\d+_\d+.*)?", re.DOTALL)
 
 
 def _verb(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer an error as one paragraph."""
+    """Report an error as one paragraph."""
 
     @wraps(method)
     def call(self: Servicer, request: Any, context: grpc.ServicerContext) -> Any:
@@ -57,20 +57,20 @@ def _verb(method: Callable[..., Any]) -> Callable[..., Any]:
 class Servicer(ResourceProviderServicer):
     """One provider of one stack: the engine starts a process for each.
 
-    `engine_address` names the run, and `notify` receives one line of text for the user.
+    `engine_address` identifies the run, and `notify` receives one line of text for the user.
     """
 
     def __init__(self, engine_address: str | None, notify: Callable[[str], None]) -> None:
         self._engine_address = engine_address
         self._notify = notify
-        self._settings: Settings  # from Configure, which comes before every verb that needs them
+        self._settings: Settings  # from Configure, which is called before every verb that needs them
         self._singles: threading.BoundedSemaphore
         self._declared: dict[str, str] = {}  # each line that was checked, and the resource that declares it
         self._writing = 0
         self._lock = threading.Lock()
         self._cancelled = False
-        # Fleets that were checked. Of one that failed in part, only its outputs say what was done, and those come with
-        # the diff; a refresh asks for a diff without a check.
+        # Fleets that were checked. If one failed in part, only its outputs show what was written, and diff is the first
+        # verb to get them; a refresh calls diff without check.
         self._to_compare: dict[str, Any] = {}
 
     @property
@@ -82,18 +82,18 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def GetPluginInfo(self, _request: Empty) -> plugin_pb2.PluginInfo:
-        """The version of the plugin: that of the Python package."""
+        """The version of the plugin, which is that of the Python package."""
         return plugin_pb2.PluginInfo(version=__version__)
 
     @_verb
     def GetSchema(self, _request: pb.GetSchemaRequest) -> pb.GetSchemaResponse:
-        """What SDKs are made from."""
+        """The schema that SDKs are generated from."""
         schema = resources.files("linq_provider.native").joinpath("schema.json").read_text(encoding="utf-8")
         return pb.GetSchemaResponse(schema=schema)
 
     @_verb
     def CheckConfig(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """The settings, or what is wrong with them. The key is recorded as a secret, however it was set."""
+        """The settings, or what is wrong with them. The key is always recorded as a secret."""
         news, problems = from_struct(request.news), []
         if Unknown.UNKNOWN not in news.values():
             try:
@@ -106,26 +106,26 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def DiffConfig(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Which settings differ. Never a replacement: that would clear the lines of the old account."""
+        """Which settings differ. Never a replacement, which would clear the lines of the old account."""
         changed = changes(from_struct(request.olds), from_struct(request.news))
         return _diff(changed) if changed else pb.DiffResponse(changes=pb.DiffResponse.DIFF_NONE)
 
     @_verb
     def Configure(self, request: pb.ConfigureRequest) -> pb.ConfigureResponse:
-        """Take the settings over."""
+        """Use these settings."""
         self._settings = _settings(from_struct(request.args), request.urn)
         self._singles = threading.BoundedSemaphore(self._settings.max_concurrency)
         return pb.ConfigureResponse(acceptSecrets=False, supportsPreview=True)
 
     def Cancel(self, _request: Empty, _context: grpc.ServicerContext) -> Empty:
-        """The user interrupts the run: what waits fails at once."""
+        """The user interrupts the run: calls that wait fail at once."""
         self._cancelled = True
         session.cancel()
         return Empty()
 
     @_verb
     def Invoke(self, request: pb.InvokeRequest) -> pb.InvokeResponse:
-        """The functions."""
+        """Look up lines."""
         args, list_lines = from_struct(request.args), self._session().account.lines
         if request.tok == "linq:index:getPhoneNumbers":
             found: dict[str, Any] = {"phoneNumbers": list(map(_shown, list_lines()))}
@@ -139,7 +139,7 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def Check(self, request: pb.CheckRequest) -> pb.CheckResponse:
-        """The inputs, or every reason against them."""
+        """The inputs, or everything that is wrong with them."""
         kind, olds, news = _kind(request), from_struct(request.olds), from_struct(request.news)
         lifecycle = self._lifecycle(kind)
         try:
@@ -156,7 +156,7 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def Diff(self, request: pb.DiffRequest) -> pb.DiffResponse:
-        """Nothing, an update, or a replacement; the new line is taken before the old one is given up."""
+        """No change, an update, or a replacement that forwards the new line before it gives up the old one."""
         kind, olds, inputs = _kind(request), from_struct(request.olds), from_struct(request.old_inputs)
         news = from_struct(request.news)
         _refuse_capitals(request.ignoreChanges, inputs)
@@ -195,7 +195,7 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def Read(self, request: pb.ReadRequest) -> pb.ReadResponse:
-        """What is forwarded now: of the state, or of what is to be imported; without an id where it is gone."""
+        """What is forwarded now, for a resource of the state or an import; without an id if the line is gone."""
         kind, props, inputs = _kind(request), from_struct(request.properties), from_struct(request.inputs)
         lifecycle, inputs = self._lifecycle(kind), in_new_form(inputs)
         if all(name in in_new_form(props) for name in kind.recorded):
@@ -214,7 +214,7 @@ class Servicer(ResourceProviderServicer):
 
     @_verb
     def Delete(self, request: pb.DeleteRequest) -> Empty:
-        """Clear, leave or restore what is forwarded, unless the program still declares it."""
+        """Clear, keep or restore what is forwarded, unless the program still declares it."""
         kind = _kind(request)
         olds = kind.outputs(from_struct(request.properties), from_struct(request.old_inputs))
         with self._writes(kind):
@@ -222,7 +222,7 @@ class Servicer(ResourceProviderServicer):
         return Empty()
 
     def _session(self, timeout: float = 0.0) -> session.Session:
-        """The session of this provider; `timeout` in seconds where the resource has one of its own."""
+        """The session of this provider; `timeout` (seconds) if the resource sets its own."""
         settings = replace(self._settings, timeout=timeout) if timeout else self._settings
         return session.session(settings, self._engine_address, self._notify, hears_program=False)
 
@@ -230,18 +230,18 @@ class Servicer(ResourceProviderServicer):
         return getattr(self._session(timeout), kind.lifecycle)
 
     def _declared_twice(self, urn: str, lines: Collection[str]) -> list[str]:
-        """Which of the lines another resource of this provider declares."""
+        """An error for each line that another resource of this provider declares."""
         with self._lock:
             owners = {line: self._declared.setdefault(line, urn) for line in lines}
         return [str(second_owner(line)) for line, owner in owners.items() if owner != urn]
 
     @contextmanager
     def _writes(self, kind: Any) -> Iterator[None]:
-        """Know what is under way; of single lines, not more than `linq:maxConcurrency` at a time."""
+        """Count the writes under way; at most `linq:maxConcurrency` single lines at a time."""
         with self._lock:
             self._writing += 1
         try:
-            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:  # a fleet counts its own
+            with nullcontext() if isinstance(kind, PhoneNumberForwardings) else self._singles:  # a fleet limits its own
                 yield
         finally:
             with self._lock:
@@ -249,7 +249,7 @@ class Servicer(ResourceProviderServicer):
 
 
 class _InPart(Exception):
-    """A fleet failed in part; the engine records what is right."""
+    """A fleet failed in part; the engine records what was written."""
 
     def __init__(self, error: FleetError, failed: pb.ErrorResourceInitFailed) -> None:
         super().__init__(str(error))
@@ -260,7 +260,7 @@ class _InPart(Exception):
 
 @contextmanager
 def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
-    """Have the engine record the lines of a failed fleet that are as it left them."""
+    """If a fleet fails in part, make the engine record its lines as they are now."""
     try:
         yield
     except FleetError as error:
@@ -279,7 +279,7 @@ def _in_part(kind: Any, olds: Any, news: Props) -> Iterator[None]:
 
 
 def _settings(args: Props, urn: str) -> Settings:
-    """The settings of a provider; one of the program's own inherits nothing from the environment."""
+    """The settings of a provider; one that the program declares takes nothing from the environment."""
     is_own = not urn or _OWN.fullmatch(urn)
     return Settings.of_provider(args, provider=None if is_own else urn.rpartition("::")[2])
 
@@ -297,7 +297,7 @@ def _failures(problems: list[str]) -> list[pb.CheckFailure]:
 
 
 def _diff(changed: dict[str, Change]) -> pb.DiffResponse:
-    """Something changed."""
+    """The answer if something changed."""
     return pb.DiffResponse(
         changes=pb.DiffResponse.DIFF_SOME,
         replaces=[path for path, change in changed.items() if Change.Kind.Name(change.kind).endswith("REPLACE")],
@@ -308,10 +308,10 @@ def _diff(changed: dict[str, Change]) -> pb.DiffResponse:
 
 
 def _refuse_capitals(paths: Any, inputs: Props) -> None:
-    """Refuse a path of ignore_changes that the engine does not find, and would ignore.
+    """Refuse a path of ignore_changes that the engine would not find, and would ignore.
 
     Raises:
-        RefusedError: it names a line in other letters than the map does.
+        RefusedError: the path and the map write an id in different case.
     """
     names = inputs.get("forwardings")
     for path in paths:

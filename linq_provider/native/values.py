@@ -1,4 +1,4 @@
-"""Values as they cross the wire: a Struct, with Pulumi's marks for what is unknown and what is secret."""
+"""Values in the engine's messages: a Struct, with Pulumi's marks for unknown and secret values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Change = pb.PropertyDiff
 
 
 def from_struct(struct: Struct) -> dict[str, Any]:
-    """The properties, with our unknown for Pulumi's, without marks of secrets, and without those that are null."""
+    """The properties, with our unknown for Pulumi's, without marks of secrets, and without null values."""
 
     def ours(value: Any) -> Any:
         if isinstance(value, dict):
@@ -47,7 +47,7 @@ def to_struct(properties: Mapping[str, Any]) -> Struct:
 
 
 def changes(olds: Mapping[str, Any], news: Mapping[str, Any], *, replacing: Collection[str] = ()) -> dict[str, Change]:
-    """What differs between two sets of inputs, down to each line of a map.
+    """The differences between two sets of inputs, down to each line of a map.
 
     A change of an input in `replacing` replaces the resource.
     """
@@ -62,7 +62,7 @@ def changes(olds: Mapping[str, Any], news: Mapping[str, Any], *, replacing: Coll
 
 
 def _leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Every value that is no map, under the path by which the engine knows it."""
+    """Every value that is not a map, with its path in the engine's notation."""
     if not isinstance(value, Mapping):
         yield path, value
         return

@@ -1,1 +1,1 @@
-"""What stack code uses: the resources to declare, and the look-ups."""
+"""What a Pulumi program uses: the resources that it declares, and the look-ups."""

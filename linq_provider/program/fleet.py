@@ -1,4 +1,4 @@
-"""What programs use for many lines at once: the fleet, and the component that takes it from a roster file."""
+"""Many lines at once: the fleet resource, and the component that reads its lines from a roster file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from linq_provider.program.run import (
 
 
 class ProgramRosterError(ProgramError, ConfigurationError):
-    """A roster file that cannot be used; Pulumi prints what is wrong, a line for each problem, without a traceback."""
+    """A roster file cannot be used. Pulumi prints one line for each problem, without a traceback."""
 
     def __str__(self) -> str:
         return self.message
@@ -38,27 +38,27 @@ class ProgramRosterError(ProgramError, ConfigurationError):
 def load_roster(file: str | PathLike[str]) -> dict[str, str]:
     """Read a roster: each line of the account (E.164 or phone_number_id) and the number it forwards to.
 
-    YAML (`.yaml`, `.yml`) is one mapping; `""` declares: not forwarded. CSV (`.csv`, as spreadsheets save it, in UTF-8
-    or UTF-16, with commas, semicolons or tabs) has a header with `forwarding_number` and one of `line`,
-    `phone_number`, `phone_number_id`, in any case, with spaces or underscores. Other columns and blank rows are
-    ignored; `none` declares: not forwarded, and a blank cell is refused. A phone_number_id is returned in lower case.
+    YAML (`.yaml`, `.yml`) is one mapping; `""` means not forwarded. CSV (`.csv`, as spreadsheets save it, in UTF-8 or
+    UTF-16, with commas, semicolons or tabs) has a header with `forwarding_number` and one of `line`, `phone_number`,
+    `phone_number_id`, in any case, with spaces or underscores. `none` means not forwarded, and a blank cell is
+    refused. Other columns and blank rows are ignored. A phone_number_id is returned in lower case.
 
-    Numbers to which calls may not go (linq:allowedForwardings) are refused too. In a Pulumi program they are only named
-    here, at preview: the resource refuses those that are new or changed.
+    Numbers that linq:allowedForwardings forbids are refused too. In a Pulumi program this function only warns of them,
+    at preview; the resource refuses those that are new or changed.
 
     Raises:
-        ConfigurationError: the file cannot be read, names no lines, or something in it cannot be. Names the line and
-            column (in CSV, which cell of the row) of all that is wrong, and never a forwarding number.
+        ConfigurationError: the file cannot be read, names no lines, or is wrong somewhere. The message gives the line
+            and column (in CSV, the cell of the row) of each problem, and never a forwarding number.
     """
     return _load_roster(file, {"linq:allowedForwardings": pulumi.Config("linq").get("allowedForwardings")})
 
 
 def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) -> dict[str, str]:
-    """Read a roster by the rule of this configuration and of the environment."""
+    """Read a roster with the allowed forwardings of this configuration and of the environment."""
     path, run = Path(file), pulumi.runtime.settings.get_monitor()
     try:
         rows = roster.read_roster(path)
-        # At preview, and not again at `up`: the resource decides, and looking all numbers up takes its time.
+        # Only at preview: at `up` the resource refuses, and looking up all numbers takes time.
         if run is None or pulumi.runtime.is_dry_run():
             problems = roster.destination_problems(rows, Destinations(allowed_forwardings(config)))
             if problems and run is None:
@@ -71,24 +71,24 @@ def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) ->
 
 
 class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="PhoneNumberForwardings"):
-    """Where calls to many lines are forwarded, as one resource: written side by side, shown line by line.
+    """Where calls to many lines are forwarded, as one resource: written concurrently, shown line by line.
 
     Args:
         forwardings: each line (E.164, or its phone_number_id) and the number it forwards to: E.164, or "" to declare
-            that it is not forwarded. Values may be Outputs, and so may the whole map; keys may not.
-        overwrite: True, or the lines for which it is: take over what somebody else points elsewhere. Default: refuse.
-        removed: what becomes of a line that is taken out of the map: "clear" it (default), "keep" its forwarding, or
-            "restore" what it forwarded to before this resource had it. A delete does the same to all of them.
-        allow_clearing: so many lines may be cleared in one update. Without it, more than 5 and more than 10 % are
-            refused, so that no line is cleared if a roster is emptied by mistake.
+            that it is not forwarded. The values, or the whole map, may be Outputs; keys may not.
+        overwrite: True, or a list of lines: replace forwardings that somebody else set. Default: refuse.
+        removed: what happens to a line that is removed from the map: "clear" it (default), "keep" its forwarding, or
+            "restore" what it forwarded to before this resource managed it. A delete does the same to all lines.
+        allow_clearing: how many lines one update may clear. Without it, an update that clears more than 5 lines and
+            more than 10 % is refused, so that no line is cleared if a roster is emptied by mistake.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
     Outputs: `forwardings`, what each line forwards to; `replaced_numbers` (secret: what lines forwarded to before this
-    stack had them; recorded with `removed="restore"`, and where `overwrite` replaced a number).
+    stack managed them; recorded with `removed="restore"`, and when `overwrite` replaced a number).
 
     Raises:
         TypeError: a key of the map is an Output.
-        ProgramError: a line that another resource declares, `import_`, or `linq:apiKey` set without `--secret`.
+        ProgramError: another resource declares a line, `import_` is used, or `linq:apiKey` is set without `--secret`.
     """
 
     forwardings: pulumi.Output[Mapping[str, str]]
@@ -128,10 +128,10 @@ class PhoneNumberForwardings(pulumi.dynamic.Resource, module="linq", name="Phone
 
 
 class ForwardingRoster(pulumi.ComponentResource):
-    """The lines of a roster file, forwarded: `load_roster` and `PhoneNumberForwardings` in one.
+    """Forwards the lines of a roster file: `load_roster` and `PhoneNumberForwardings` in one.
 
     Args:
-        file: YAML or CSV, see `load_roster`. A relative path counts from the folder of the program.
+        file: YAML or CSV, see `load_roster`. A relative path starts at the folder of the program.
         overwrite, removed, allow_clearing: as in `PhoneNumberForwardings`.
 
     Outputs: `forwardings`, what each line forwards to.
@@ -153,7 +153,7 @@ class ForwardingRoster(pulumi.ComponentResource):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__("linq:index:ForwardingRoster", resource_name, None, opts)
-        # The rule of a linq.Provider is its own, and is not known here.
+        # A linq.Provider has its own allowed forwardings, which are not known here.
         forwardings = _load_roster(file, {}) if "pulumi-python" in self._providers else load_roster(file)
         fleet = PhoneNumberForwardings(
             resource_name,
@@ -168,10 +168,10 @@ class ForwardingRoster(pulumi.ComponentResource):
 
 
 def _prepared(forwardings: Any) -> Any:
-    """The map as Pulumi has to see it.
+    """The map as it is passed to Pulumi.
 
-    With False for None, which Pulumi leaves out of a map: the line would be cleared for it. With each phone_number_id
-    in lower case, as the API writes it: Pulumi keeps a value secret under the name that the program gave it.
+    None becomes False: Pulumi drops None from a map, and the line would be cleared. Each phone_number_id becomes lower
+    case, as the API writes it: Pulumi tracks which values are secret by the keys that the program gave.
     """
     if isawaitable(forwardings):
         return _later(forwardings, _prepared)
@@ -197,7 +197,7 @@ def _prepared(forwardings: Any) -> Any:
 
 
 def _with_lower_case_ids(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions | None:
-    """The options, with each phone_number_id in `ignore_changes` as the map has it."""
+    """The options, with each phone_number_id in `ignore_changes` in lower case, as in the map."""
     if opts is None or not isinstance(opts.ignore_changes, list):
         return opts
     opts = pulumi.ResourceOptions.merge(opts, None)
@@ -233,15 +233,15 @@ def _false_for_none(number: Any) -> Any:
             next_step='Write one number for each line, in quotes: "+12025551234".',
         )
     if isinstance(number, pulumi.Output):
-        # What a run still does not know will never be known, because its resource failed; Pulumi would leave it out.
+        # A value that `up` does not know will never be known, because its resource failed; Pulumi would drop it.
         return number.apply(_false_for_none, run_with_unknowns=not pulumi.runtime.is_dry_run())
     return False if number is None or isinstance(number, Unknown) else number
 
 
 def _later(value: Awaitable[Any], prepare: Callable[[Any], Any]) -> pulumi.Output[Any]:
-    """An Output for a coroutine or future, both of which Pulumi takes as inputs, too.
+    """An Output for a coroutine or future, both of which Pulumi accepts as inputs.
 
-    It is prepared before Pulumi sees it, because Pulumi prints a traceback for a key that is no text.
+    It is prepared before Pulumi sees it, because Pulumi prints a traceback for a key that is not text.
     """
 
     async def prepared() -> Any:

@@ -22,17 +22,17 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         phone_number: the line, E.164 like "+12025551234"; or
         phone_number_id: the line, the UUID that `linq-provider numbers` shows. Exactly one of the two.
         forwarding_number: E.164, or "" to declare that the line is not forwarded.
-        overwrite: take over a line that somebody else points elsewhere. Default: refuse.
-        removed: what becomes of the line when the resource is deleted: "clear" it (default), "keep" its forwarding, or
-            "restore" what it forwarded to before this resource had it. Run `up` before it can count.
+        overwrite: replace a forwarding that somebody else set. Default: refuse.
+        removed: what happens to the line when the resource is deleted: "clear" it (default), "keep" its forwarding, or
+            "restore" what it forwarded to before this resource managed it. A change takes effect after the next `up`.
         opts: Pulumi's resource options. `import_` is refused: declaring a line adopts it.
 
     Outputs: `id` and `phone_number_id` (UUID, lower case), `phone_number`, `forwarding_number` ("" where calls are
-    not forwarded), `replaced_number` (secret: what the line forwarded to before this resource had it; recorded with
-    `removed="restore"`, and where `overwrite` replaced a number).
+    not forwarded), `replaced_number` (secret: what the line forwarded to before this resource managed it; recorded
+    with `removed="restore"`, and when `overwrite` replaced a number).
 
     Raises:
-        ProgramError: one line declared twice, `import_`, or `linq:apiKey` set without `--secret`.
+        ProgramError: a line is declared twice, `import_` is used, or `linq:apiKey` is set without `--secret`.
     """
 
     phone_number_id: pulumi.Output[str]
@@ -80,12 +80,12 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
     def get(
         cls, resource_name: str, id: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> PhoneNumberForwarding:
-        """Read a line that is managed elsewhere; nothing is ever written to it.
+        """Read a line that is managed elsewhere, and never write to it.
 
-        `id` is its phone_number_id, in capitals or lower case. The run fails where this key does not see the line.
+        `id` is its phone_number_id, in capitals or lower case. The run fails if this key does not see the line.
 
         Raises:
-            ProgramError: `id` is no phone_number_id, `import_`, or `linq:apiKey` set without `--secret`.
+            ProgramError: `id` is not a phone_number_id, `import_` is used, or `linq:apiKey` is set without `--secret`.
         """
         return cls(
             resource_name,
@@ -106,18 +106,18 @@ def _phone_number_id(line: str) -> str:
 class Provider(pulumi.ProviderResource):
     """Another Linq account for some resources of a stack: `opts=ResourceOptions(provider=...)`.
 
-    Inherits nothing from the stack's configuration or the environment, `LINQ_API_KEY_OVERRIDE` included: a key of
+    It takes no settings from the stack's configuration or the environment, not even `LINQ_API_KEY_OVERRIDE`: a key of
     one account must never be used with another.
 
     Args:
-        api_key: the key of that account; kept as a secret.
+        api_key: the key of that account; stored as a secret.
         base_url: root of the API; `http://` for this machine only. Default: Linq's own.
         timeout: seconds for one call with all its retries, 5 to 600. Default: 120.
         max_retries: retries of one call, 0 to 100. Default: 7.
-        max_concurrency: calls under way at a time for `PhoneNumberForwardings`, 1 to 256. Default: 16.
-        live_check: False: preview validates only; `up` compares with the account all the same. Default: True.
+        max_concurrency: how many calls `PhoneNumberForwardings` makes at a time, 1 to 256. Default: 16.
+        live_check: with False, preview only validates, and `up` still compares with the account. Default: True.
         allowed_forwardings: where calls may be forwarded: countries ("GB") and beginnings of numbers ("+4930"), or
-            "*". LINQ_ALLOWED_FORWARDINGS narrows it further. Default: anywhere but premium rate.
+            "*". LINQ_ALLOWED_FORWARDINGS restricts it further. Default: anywhere but premium rate.
         opts: Pulumi's resource options.
 
     Raises:

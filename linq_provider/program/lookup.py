@@ -1,4 +1,4 @@
-"""The account's lines, looked up while the program runs."""
+"""Functions that look up the account's lines while the program runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from linq_provider.program.run import ProgramError, refuse_plaintext_key
 
 __all__ = ["PhoneNumber", "get_phone_number", "get_phone_numbers"]
 
-# The monitor is a run's own, also where several runs share one process (Automation API, unit tests).
+# Each run has its own monitor, even if several runs share one process (Automation API, unit tests).
 _listed: weakref.WeakKeyDictionary[Any, dict[Settings, tuple[PhoneNumber, ...]]]
 _listed = weakref.WeakKeyDictionary()
 
@@ -25,13 +25,13 @@ _listed = weakref.WeakKeyDictionary()
 def get_phone_numbers(*, api_key: str | None = None, base_url: str | None = None) -> list[PhoneNumber]:
     """Every line that the key sees, as it was at the first look-up of this run.
 
-    One request, however often a program looks up; a failure is not remembered. By default with the stack's
-    configuration and environment, as the resources. With `api_key`, for another account, nothing is inherited from
-    either, as in `linq.Provider`: without `base_url` the request goes to Linq's own address.
+    A run makes one request, however often its program looks up; a failure is not remembered. By default the settings
+    are those of the resources: the stack's configuration and the environment. `api_key` selects another account and,
+    like `linq.Provider`, ignores both: without `base_url` the request goes to Linq's own address.
 
     Raises:
-        LinqError: the list could not be had, or is empty; `linq:apiKey` is set without `--secret`; `base_url` without
-            `api_key`, which would send the stack's key elsewhere.
+        LinqError: the list could not be read, or is empty; `linq:apiKey` is set without `--secret`; `base_url` is given
+            without `api_key`, which would send the stack's key to another address.
         TypeError: an argument is an Output.
     """
     _refuse_outputs(api_key=api_key, base_url=base_url)
@@ -53,7 +53,7 @@ def get_phone_number(line: str, *, api_key: str | None = None, base_url: str | N
     """One line, by its number (E.164) or its phone_number_id in any case; see `get_phone_numbers`.
 
     Raises:
-        LinqError: the key does not see the line, or `line` is neither; and as `get_phone_numbers`.
+        LinqError: the key does not see the line, `line` is neither of the two, or as in `get_phone_numbers`.
         TypeError: an argument is an Output.
     """
     _refuse_outputs(line=line)
@@ -81,7 +81,7 @@ def _settings(api_key: str | None, base_url: str | None) -> Settings:
 
 
 class _StackConfig:
-    """The stack's configuration by its full keys, as the engine hands it to a provider."""
+    """The stack's configuration under its full keys, as the engine passes it to a provider."""
 
     def get(self, key: str) -> str | None:
         namespace, _, name = key.partition(":")
@@ -89,7 +89,7 @@ class _StackConfig:
 
 
 def _list(settings: Settings) -> tuple[PhoneNumber, ...]:
-    from linq_provider.api.client import LinqClient  # `import linq_provider` is to stay cheap
+    from linq_provider.api.client import LinqClient  # keeps `import linq_provider` fast
 
     client = LinqClient(settings, notify=pulumi.log.info)
     try:

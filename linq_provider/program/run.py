@@ -1,4 +1,4 @@
-"""One run of a program: what it declares, and what is refused before the engine asks any provider."""
+"""One run of a program: what it declares, and what is refused before the engine calls any provider."""
 
 import gc
 import re
@@ -18,7 +18,7 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 
 class ProgramError(LinqError, pulumi.RunError):
-    """The program declares what cannot be; Pulumi prints the message without a traceback."""
+    """The program declares something impossible; Pulumi prints the message without a traceback."""
 
     @classmethod
     def of(cls, error: LinqError) -> "ProgramError":
@@ -27,7 +27,7 @@ class ProgramError(LinqError, pulumi.RunError):
 
 
 def refuse_import(resource_name: str, opts: pulumi.ResourceOptions | None) -> None:
-    """Refuse `import_`, which cannot work, and say what does."""
+    """Refuse `import_`, which cannot work, and say what to do instead."""
     if opts is not None and opts.import_ is not None:
         raise ProgramError(
             f"Remove import_ from '{resource_name}': Pulumi cannot import dynamic resources.",
@@ -47,7 +47,7 @@ def refuse_plaintext_key() -> None:
 
 
 def when_known(value: Any, act: Callable[[Any], Any]) -> Any:
-    """What `act` makes of a value: at once where it is plain, else as soon as the run knows it."""
+    """The result of `act` for a value: at once if it is plain, else an Output of it."""
     if value is None:
         return None
     if isawaitable(value) or isinstance(value, pulumi.Output):
@@ -63,14 +63,14 @@ class _Run:
         address = _engine_address()
         self.log = RunLog(address) if address else None
         if self.log is not None:
-            # By then the providers of the run hold its log. A service that runs many programs must not hold it longer,
-            # because a later run may get the same address.
+            # By then the run's providers keep the log open. A service that runs many programs must not keep it open
+            # longer, because a later run may get the same address.
             leave = threading.Timer(LOG_HELD, self.log.close)
             leave.daemon = True
             leave.start()
 
 
-# Two runs in one process (Automation API, unit tests) must not see one another: the monitor is a run's own, while
+# Two runs in one process (Automation API, unit tests) must not share declarations. Each run has its own monitor, while
 # `set_mocks` keeps the root resource of an earlier test, and inline runs before pulumi 3.272 share the RPC manager.
 _runs: weakref.WeakKeyDictionary[Any, _Run] = weakref.WeakKeyDictionary()
 
@@ -78,9 +78,9 @@ _runs: weakref.WeakKeyDictionary[Any, _Run] = weakref.WeakKeyDictionary()
 def declare_once(
     resource: pulumi.Resource, resource_name: str, opts: pulumi.ResourceOptions | None, lines: Mapping[Any, Any]
 ) -> None:
-    """Refuse a second declaration of one line in one run, naming both resources; what is not plain text is left out.
+    """Refuse a second declaration of a line in one run, naming both resources; a line that is an Output is ignored.
 
-    The providers of the run are told of the lines and their numbers, so that the order of their checks is no matter.
+    The run's providers receive the lines and their numbers, so that the order of their checks does not matter.
 
     Raises:
         ProgramError: another resource declares one of the lines.
@@ -91,7 +91,7 @@ def declare_once(
     plain = {line.lower(): number for line, number in lines.items() if isinstance(line, str)}
     for line in plain:
         if line in run.resources:
-            gc.collect()  # without a stack, resources of an earlier test may only wait for collection
+            gc.collect()  # in unit tests, resources of an earlier test may still be waiting for collection
         earlier = run.resources.get(line, resource)
         if earlier is not resource and not _is_same(earlier, resource):
             first, second = _names(earlier, resource)
@@ -106,13 +106,13 @@ def declare_once(
 
 
 def _is_same(earlier: Any, resource: Any) -> bool:
-    """Whether it is the same resource of the program of another unit test; in one run the engine refuses it."""
+    """Whether another unit test declared the same resource; within one run the engine refuses that."""
     same_name = (type(earlier), earlier._linq_name) == (type(resource), resource._linq_name)
     return same_name and earlier._linq_parent is resource._linq_parent
 
 
 def _names(one: Any, other: Any) -> tuple[str, str]:
-    """What to call two resources: their names or, where those are the same, with the names of their parents."""
+    """What to call two resources: their names or, if those are equal, their paths."""
     if one._linq_name != other._linq_name:
         return one._linq_name, other._linq_name
     return _path(one), _path(other)
@@ -128,7 +128,7 @@ def _path(resource: Any) -> str:
 
 
 def _parent_of(resource: pulumi.Resource) -> pulumi.Resource | None:
-    """The parent of a component: a resource knows its children only."""
+    """The parent of a component, which only knows its children."""
     resources = (each for each in gc.get_objects() if issubclass(type(each), pulumi.Resource))
     return next((each for each in resources if resource in getattr(each, "_childResources", ())), None)
 
@@ -141,9 +141,9 @@ def _run() -> _Run:
 
 
 def _engine_address() -> str | None:
-    """The engine's address, which names the run for all of its processes; None without an engine.
+    """The engine's address, which identifies the run for all of its processes; None without an engine.
 
-    The SDK does not tell it to programs, but its client of the engine knows where it is connected to.
+    The SDK does not offer it to programs, so it is read from the SDK's connection to the engine.
     """
     target = getattr(getattr(pulumi.runtime.settings.get_engine(), "Log", None), "_target", None)
     return target.decode() if isinstance(target, bytes) else None

@@ -1,1 +1,1 @@
-"""What every provider process needs: its account, and its manners towards the engine."""
+"""What every provider process needs: its account, and how it works with the engine."""

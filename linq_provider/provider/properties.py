@@ -1,7 +1,7 @@
-"""Records as the properties that a state holds, and back: the names and the values of both skins.
+"""Converts records to the properties in a state, and back, for the dynamic and the native provider.
 
-The dynamic provider spells its names as Python does, the native one as its schema does. Each reads the other's state,
-so that a resource can go from one to the other.
+The dynamic provider spells names as Python does, the native one as its schema does. Each reads the state of the other,
+so that a resource can move between them.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from linq_provider.core.records import Fleet, Inputs, Outputs, Unknown
 R = TypeVar("R", Inputs, Outputs, Fleet)
 DYNAMIC = "__provider"  # a property that Pulumi adds to each dynamic resource, and to no other
 SECRETS = ("applied_number", "applied_numbers", "replaced_number", "replaced_numbers")
-# How a secret is marked in what a provider sends (sdk/go/common/resource/sig in pulumi/pulumi).
+# How a provider marks a secret that it sends (sdk/go/common/resource/sig in pulumi/pulumi).
 SIGNATURE = "4dabf18193072939515e22adb298388d"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
 
 
 def secret(value: Any) -> dict[str, Any]:
-    """A value that the engine encrypts in the state, whatever the options of the resource say."""
+    """A value that the engine encrypts in the state, whatever the resource's options."""
     return {SIGNATURE: SECRET, "value": value}
 
 
 def camel(name: str) -> str:
-    """A name as the schema spells it."""
+    """A name as in the schema."""
     head, *rest = name.split("_")
     return head + "".join(part.title() for part in rest)
 
@@ -34,7 +34,7 @@ SECRET_OUTPUTS = frozenset({*SECRETS, *map(camel, SECRETS)})
 
 
 def with_secrets(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """Outputs in either spelling, with those as secrets that are always secret."""
+    """Outputs in either spelling, with `SECRETS` marked as secret."""
     return {name: secret(value) if name in SECRET_OUTPUTS else value for name, value in properties.items()}
 
 
@@ -45,7 +45,7 @@ def record_from(kind: type[R], props: Mapping[str, Any], *, unknown: type[Any] =
         if isinstance(value, unknown):
             return Unknown.UNKNOWN
         if isinstance(value, Mapping):
-            # A program says False for None, which Pulumi would leave out of a map: the line would be cleared.
+            # A program sends False for None: Pulumi would drop None from the map, and the line would be cleared.
             return {line: None if number is False else ours(number) for line, number in value.items()}
         return tuple(map(ours, value)) if isinstance(value, list) else value
 
@@ -56,7 +56,7 @@ def record_from(kind: type[R], props: Mapping[str, Any], *, unknown: type[Any] =
 def to_properties(
     record: Inputs | Outputs | Fleet, *, unknown: Callable[[], Any], spell: Callable[[str], str] = str
 ) -> dict[str, Any]:
-    """A record as properties: without what is not declared. `unknown` makes Pulumi's unknown, `spell` a name."""
+    """A record as properties, without None. `unknown` makes Pulumi's unknown value, `spell` converts a name."""
 
     def theirs(value: Any) -> Any:
         if isinstance(value, Unknown):

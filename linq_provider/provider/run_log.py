@@ -1,8 +1,8 @@
-"""The log that all processes of one run share: the program's, and those of its providers.
+"""The log that all processes of one run share: the program and its providers.
 
-The engine starts a process for each provider of a stack, so the one that is asked to delete a line may have seen no
-declaration at all. All of them are given the engine's address, which names the file of their run. The file holds phone
-numbers: it is private to the user, and worth nothing once the processes of its run are gone.
+The engine starts a process for each provider of a stack, so the process that must delete a line may have seen no
+declaration at all. All processes know the engine's address, which is the name of the run's file. The file contains
+phone numbers: it is private to the user, and useless once the processes of its run have ended.
 """
 
 import fcntl
@@ -24,8 +24,8 @@ from linq_provider.errors import ConfigurationError
 class RunLog:
     """The events of one run.
 
-    A process holds a shared lock on the file for as long as it lives. A file that can be locked exclusively is left
-    from an earlier run, and is begun anew.
+    A process holds a shared lock on the file until it ends. A file that can be locked exclusively is left over from an
+    earlier run, and is emptied.
 
     Raises:
         ConfigurationError: the folder of these files cannot be used, or is not private to this user.
@@ -52,7 +52,7 @@ class RunLog:
                 data = data[os.write(self._file, data) :]
 
     def read(self) -> Sequence[Sequence[Any]]:
-        """The events since the last read, one's own among them."""
+        """The events since the last read, our own included."""
         size = os.fstat(self._file).st_size
         if size == self._offset:
             return ()
@@ -75,13 +75,13 @@ def _joined(path: Path) -> int:
             os.ftruncate(file, 0)
         fcntl.flock(file, fcntl.LOCK_SH)
         with suppress(OSError):
-            if os.path.samestat(os.fstat(file), path.stat()):  # not swept away meanwhile
+            if os.path.samestat(os.fstat(file), path.stat()):  # not removed meanwhile
                 return file
         os.close(file)
 
 
 def _is_left_over(file: int) -> bool:
-    """Whether no living process holds the file; it is locked exclusively then."""
+    """Whether no running process holds the file; if so, this locks it exclusively."""
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -90,7 +90,7 @@ def _is_left_over(file: int) -> bool:
 
 
 def _folder() -> Path:
-    """The private folder of this user's runs, without the files of runs that are over.
+    """The private folder of this user's runs; the files of runs that have ended are removed.
 
     Raises:
         ConfigurationError: another user owns it or may write to it.
@@ -113,7 +113,7 @@ def _sweep(path: Path) -> None:
     with suppress(OSError):
         file = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            # Another process may have removed it meanwhile, and a new run may have begun under its name.
+            # Another process may have removed it meanwhile, and a new run may have created a file of the same name.
             if _is_left_over(file) and os.path.samestat(os.fstat(file), path.stat()):
                 path.unlink()
         finally:

@@ -1,4 +1,4 @@
-"""Settings in, lifecycles out: one session for each Linq account that a provider process works with."""
+"""Builds the lifecycles from settings: one session for each Linq account that a provider process works with."""
 
 import atexit
 import threading
@@ -23,7 +23,7 @@ _opening = threading.Lock()
 
 @dataclass(frozen=True)
 class Session:
-    """The lifecycles of single forwardings and of fleets, on one account and one record of declarations."""
+    """The lifecycles of single forwardings and of fleets, which share one account and its declarations."""
 
     client: LinqClient
     account: Account
@@ -40,21 +40,21 @@ def session(
 ) -> Session:
     """The session of these settings, the same for every call in this process.
 
-    `engine_address` names the run, whose other provider processes share what they know; None where there is no engine.
-    `notify` receives one line of text for the user. `hears_program`: see `Declarations`.
+    `engine_address` identifies the run, whose processes share their declarations; None if there is no engine. `notify`
+    receives one line of text for the user. `hears_program`: see `Declarations`.
     """
     with _opening:
         return _open(settings, engine_address, notify, hears_program)
 
 
 def cancel() -> None:
-    """End every wait of this process; calls that would wait fail."""
+    """End every wait in this process; calls that would have to wait fail."""
     for each in list(_opened):
         each.client.close()
 
 
 def tell() -> None:
-    """Say what is only known when the process ends; the engine closes a provider, and shows what it then prints."""
+    """Report what is known only when the process ends; the engine still shows what a provider prints then."""
     for each in list(_opened):
         each.destinations.tell()
 
@@ -64,7 +64,7 @@ atexit.register(tell)
 
 @cache
 def _of_run(engine_address: str, hears_program: bool) -> Declarations:
-    """What all provider processes of a run declare, whatever their accounts."""
+    """The declarations of a run, shared by all of its provider processes and accounts."""
     return Declarations(RunLog(engine_address), hears_program=hears_program)
 
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven over its own debugging pipe: no package and no second program is needed for it."""
+"""Debian's Chromium, driven over its debugging pipe, which needs no package and no second program."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Browser:
 
 
 class Tab:
-    """One page in a browser context of its own, as a person uses it: look, click, type."""
+    """One page in a separate browser context, with what a person does: look, click, type."""
 
     def __init__(self, browser: Browser, *, width: int = 1280, height: int = 900) -> None:
         self.browser = browser
@@ -162,7 +162,7 @@ class Tab:
             self.call("Input.dispatchMouseEvent", type=kind, x=box[0], y=box[1], button="left", clickCount=1)
 
     def type(self, text: str) -> None:
-        """Type into whatever has the focus."""
+        """Type into the element that has the focus."""
         self.call("Input.insertText", text=text)
 
     def press(self, key: str) -> None:
@@ -178,7 +178,7 @@ class Tab:
         file.write_bytes(base64.b64decode(picture["data"]))
 
     def complaints(self) -> list[str]:
-        """What the browser's console says: errors of scripts, refused resources, failed requests."""
+        """The messages of the browser's console: errors of scripts, refused resources, failed requests."""
         loud = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
         return [json.dumps(event["params"]) for event in self._events() if event["method"] in loud]
 

@@ -45,7 +45,7 @@ def shows(selector: str, text: str) -> str:
 
 
 def sees_whole_page(tab: Tab) -> bool:
-    """Whether nothing is wider than the window, so that nobody has to scroll sideways."""
+    """Whether nothing is wider than the window, which would need scrolling sideways."""
     widest = (
         "Math.max(...[...document.querySelectorAll('body *:not(.unseen)')].map((e) => e.getBoundingClientRect().right))"
     )
@@ -93,7 +93,7 @@ def test_a_forwarding_is_changed_by_hand_with_the_keyboard(tab: Tab, emulator: E
 
 
 def test_a_number_that_is_none_is_refused_beside_the_field(tab: Tab, emulator: Emulator) -> None:
-    """A mistyped number keeps the field open and says how to write it; an empty field clears the forwarding."""
+    """A mistyped number keeps the field open and shows how to write it; an empty field clears the forwarding."""
     emulator.set_forwarding(FIRST_ID, OFFICE)
     tab.open(emulator.page_url)
     tab.click(f"{FIRST_ROW} button")
@@ -174,7 +174,7 @@ def test_what_clients_send_is_shown_as_text(tab: Tab, emulator: Emulator) -> Non
 
 
 def test_ten_thousand_lines_are_filtered(tab: Tab) -> None:
-    """A large account shows 200 rows and says so; the filter finds the last line, and takes itself back."""
+    """A large account shows 200 rows and says so; the filter finds the last line, and can be reset."""
     with Emulator(numbers=10_000) as emulator:
         tab.open(emulator.page_url)
         assert tab.run("document.querySelectorAll('#lines tr').length") == 200
@@ -272,7 +272,7 @@ def test_screenshot(tab: Tab, emulator: Emulator, tmp_path: Path) -> None:
 
 
 def test_another_website_cannot_use_the_page(browser: Browser, emulator: Emulator, tab: Tab) -> None:
-    """In a real browser a page of another origin neither reads the state nor sets a fault, by whatever request."""
+    """In a real browser a page of another origin can neither read the state nor set a fault, with any kind of request."""
     with Emulator() as other:
         tab.open(other.page_url)
         tab.call("Page.setBypassCSP", enabled=True)

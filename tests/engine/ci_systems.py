@@ -108,7 +108,7 @@ class Settings:
 
 @dataclass
 class GitHub:
-    """Runs the steps of a workflow: an expression is replaced only where it stands in `env`."""
+    """Runs the steps of a workflow; expressions are replaced only in `env`."""
 
     stack: Workspace
     folder: Path  # RUNNER_TEMP

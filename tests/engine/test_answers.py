@@ -13,7 +13,7 @@ pytestmark = pytest.mark.engine
 
 
 def test_what_a_list_may_leave_out_and_what_it_may_not_hold(stack: Workspace) -> None:
-    """Another line without forwarding_number disturbs nobody; a number with a line break stops the run in one sentence."""
+    """Another line without forwarding_number causes no error; a number with a line break stops the run in one sentence."""
     ours, other, _ = stack.emulator.phone_numbers
     stack.program(
         f'linq.PhoneNumberForwarding("x", phone_number="{ours.phone_number}", forwarding_number="+12025559999")'

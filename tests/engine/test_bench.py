@@ -38,7 +38,7 @@ def forwards(server: Server, token: str) -> list[str]:
     ],
 )
 def test_every_contestant_forwards_the_lines(tmp_path: Path, name: str, requests: list[tuple[int, int]]) -> None:
-    """Each makes the requests that are to be expected of it, and leaves no line forwarded."""
+    """Each makes the expected requests, and leaves no line forwarded."""
     if name == "terraform" and shutil.which("terraform") is None:
         pytest.skip("no terraform on this machine")
     assert CONTESTANTS[name].missing is None

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.engine
 
 FIRST, SECOND, THIRD = "+12025550100", "+12025550101", "+12025550102"
 OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+19005551234", "+1907443", "+999123456"
-# What each number is told under "US", and never the number itself.
+# The message for each number under "US", which never contains the number.
 REFUSED = {
     LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there",
     PREMIUM: "is a premium-rate number in the United States (+1); only *, or a prefix longer than +1, in linq:allowed",
@@ -87,7 +87,7 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
 
 
 def test_a_stack_cannot_loosen_what_the_environment_demands(stack: Workspace) -> None:
-    """A number has to pass the environment and the stack, or the environment and a linq.Provider."""
+    """A number must be allowed by the environment and the stack, or the environment and a linq.Provider."""
     stack.configure("linq:allowedForwardings", "*")
     stack.program(single(PREMIUM))
     refused(stack, "in LINQ_ALLOWED_FORWARDINGS allows it", LINQ_ALLOWED_FORWARDINGS="US,GB")

@@ -1,4 +1,4 @@
-"""Drift: what refresh shows, what heals it, and what is never taken for gone."""
+"""Drift: what refresh shows, what corrects it, and which lines never count as gone."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_hand_edit_is_shown_alone_and_healed(stack: Workspace, live: str, name
 
 
 def test_a_line_that_is_gone(stack: Workspace) -> None:
-    """A line missing from a well-formed list leaves the state at refresh, and the user is told what that means."""
+    """Refresh removes a line that is missing from a well-formed list, and a message says what that means."""
     line = adopted(stack)
     stack.emulator.remove_number(line)
     shown = stack.refresh().output

@@ -61,7 +61,7 @@ def test_an_address_in_the_stacks_file(stack: Workspace, gateway: Gateway, varia
 
 
 def test_a_key_of_the_stacks_own(stack: Workspace, gateway: Gateway) -> None:
-    """The other way out: key and address both stand in the stack."""
+    """The other solution: key and address are both set in the stack."""
     stack.configure("linq:baseUrl", URL)
     stack.run("config", "set", "--secret", "linq:apiKey", API_KEY)
     stack.up()

@@ -42,7 +42,7 @@ class Example(Workspace):
         return next((self.folder / "backend").rglob("stacks/*/dev.json"))
 
     def edit(self, file: str, old: str, new: str) -> None:
-        """Replace what stands in a file of the example exactly once."""
+        """Replace a text that the example's file contains exactly once."""
         text = (self.folder / file).read_text()
         assert text.count(old) == 1
         (self.folder / file).write_text(text.replace(old, new))
@@ -148,7 +148,7 @@ def test_fleet_from_roster(example: Make, linq_emulator: Emulator) -> None:
 
 
 def test_two_accounts(example: Make, linq_emulator: Emulator) -> None:
-    """two-accounts: each line is written with its own account's key, and the other key stands in no file in plaintext."""
+    """two-accounts: each line is written with its own account's key, and no file contains the other key in plaintext."""
     # The numbers that the example declares, with other ids than those of the first account.
     lines = [{"phone_number": f"+1202555010{digit}"} for digit in range(3)]
     with Emulator(lines, api_key="canary-emea-1c9e44d0", seed=1) as emea:
@@ -205,7 +205,7 @@ def test_environments(example: Make) -> None:
 
 
 def test_environments_staging_differs_in_settings_only(example: Make) -> None:
-    """environments: staging runs the same program on lines of its own, and nothing is said about the others'."""
+    """environments: staging runs the same program on other lines, and production's are not mentioned."""
     with Emulator(numbers=6) as emulator:
         stacks = example("environments", emulator)
         stacks.run("stack", "init", "staging")
@@ -341,7 +341,7 @@ def deploy(service: Example, request: dict[str, str], *, code: int = 0) -> subpr
 
 
 def test_testing_your_stack(example: Make, linq_emulator: Emulator) -> None:
-    """testing-your-stack: all of its own tests run and pass, those on the engine too; there the stack lives and is destroyed."""
+    """testing-your-stack: all of its tests pass; those on the engine create a stack and destroy it."""
     tested = example("testing-your-stack", linq_emulator)
     left_out = ("PULUMI_", "LINQ_", "PYTEST_")
     output = printed(

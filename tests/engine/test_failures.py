@@ -22,7 +22,7 @@ def paragraph(output: str) -> str:
 
 
 def test_failing_create_update_delete(stack: Workspace) -> None:
-    """500 for ever on create, update and delete: an error of one paragraph each time, a true state, the next up mends."""
+    """500 for ever on create, update and delete: an error of one paragraph each, a correct state, and the next up completes it."""
     stack.configure("linq:maxRetries", "1")
     line = program(stack, "+12025559999")
     for verb, to, held in (("create", "+12025559999", None), ("update", "+12025558888", "+12025559999")):

@@ -111,7 +111,7 @@ def test_values_that_are_unknown_or_secret(stack: Workspace, numbers: list[str])
 
 
 def test_every_problem_at_preview(stack: Workspace, numbers: list[str]) -> None:
-    """Preview tells of every line that cannot be, None included, and of those that somebody else points elsewhere."""
+    """Preview lists every invalid line, None included, and those whose forwarding somebody else set."""
     stack.emulator.set_forwarding(stack.emulator.phone_numbers[0].id, ELSEWHERE)
     fleet(stack, {numbers[0]: OFFICE, numbers[1]: None, "+12025550999": OFFICE, numbers[2]: "2025559999"})
     shown = stack.preview(fails=True).output

@@ -53,7 +53,7 @@ def test_up_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
 
 
 def test_up_that_refreshes_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
-    """up --refresh looks with the key of the last up and fails; `up --refresh=false`, as its message says, mends it."""
+    """up --refresh uses the key of the last up and fails; `up --refresh=false`, as its message says, helps."""
     stack, _ = rotated
     failed = stack.up("--refresh", fails=True)
     assert refused(failed.output)
@@ -99,7 +99,7 @@ def test_the_override_beats_the_configured_key(rotated: tuple[Workspace, str]) -
 
 
 def test_removing_the_last_resource_after_a_rotation(rotated: tuple[Workspace, str]) -> None:
-    """up that removes the last linq resource uses the key of the last up: it fails, and the override mends it."""
+    """up that removes the last linq resource uses the key of the last up: it fails, and works with the override."""
     stack, fresh = rotated
     stack.program("")
     assert refused(stack.up(fails=True).output)
@@ -122,7 +122,7 @@ def accounts(stack: Workspace, other: Emulator, rest: str) -> None:
 
 
 def test_two_accounts(stack: Workspace) -> None:
-    """Each resource goes to its own account; the second inherits nothing; its key is secret in the state."""
+    """Each resource uses its own account; the second takes no settings from the first; its key is secret in the state."""
     with Emulator(numbers=[{"id": "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11", "phone_number": "+442071838750"}]) as other:
         accounts(
             stack,

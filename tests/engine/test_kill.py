@@ -36,14 +36,14 @@ def forwarding(stack: Workspace, to: str | None) -> None:
 
 
 def take_empty_attributes_away(stack: Workspace) -> None:
-    """What docs/operating.md says of `failed to load checkpoint: EOF`."""
+    """What docs/operating.md says about `failed to load checkpoint: EOF`."""
     for file in (stack.folder / "backend").rglob("*.attrs"):
         if not file.read_bytes():
             file.unlink()
 
 
 def recover(stack: Workspace, to: str | None) -> None:
-    """The documented recovery; afterwards the line does what the program says, and nothing is pending."""
+    """The documented recovery: afterwards the line is as declared, and nothing is pending."""
     stack.emulator.clear_faults()
     take_empty_attributes_away(stack)
     stack.run("cancel", "--yes")
@@ -68,7 +68,7 @@ MOMENTS = {
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("verb", VERBS)
 def test_row_21_kill_9_of_the_engine(stack: Workspace, verb: str, moment: str, attempt: int) -> None:
-    """kill -9 of the engine: the provider is gone within 2 s; cancel, refresh --clear-pending-creates, up bring it right."""
+    """kill -9 of the engine ends the provider within 2 s; cancel, refresh --clear-pending-creates and up recover."""
     before, after = VERBS[verb]
     fault, method = MOMENTS[moment]
     forwarding(stack, before)

@@ -76,7 +76,7 @@ def test_a_number_that_moved(stack: Workspace) -> None:
 
 
 def test_destroy_after_a_number_moved(stack: Workspace) -> None:
-    """Destroy says that the new line was left alone, and ends."""
+    """Destroy reports that the new line was left alone, and succeeds."""
     declare(stack, OFFICE)
     stack.up()
     number = stack.emulator.phone_numbers[0].phone_number
@@ -88,7 +88,7 @@ def test_destroy_after_a_number_moved(stack: Workspace) -> None:
 
 
 def test_one_number_under_two_ids(stack: Workspace) -> None:
-    """By number it is refused at preview with both ids named; by id each is a line of its own, to its destroy."""
+    """By number it is refused at preview with both ids named; by id each is a separate line, until its destroy."""
     line = stack.emulator.phone_numbers[0]
     second = stack.emulator.add_second_id(line.id).id
     declare(stack, OFFICE)

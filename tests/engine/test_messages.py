@@ -1,4 +1,4 @@
-"""How long a message is, that none stops the work that it speaks of, and that those of others are explained."""
+"""Messages are short, never stop the work that they report, and those of other programs are explained."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ OFFICE, ELSEWHERE = "+12025559999", "+12025557777"
 
 @pytest.fixture
 def ids(stack: Workspace) -> list[str]:
-    """Twelve lines that somebody else points elsewhere, by their ids; the stack has a fleet that replaces them all."""
+    """Twelve lines, by id, that somebody else forwards; the stack has a fleet that replaces all of these forwardings."""
     stack.declare_lines(12)
     stack.configure("linq:maxRetries", "0")
     lines = [line.id for line in stack.emulator.phone_numbers]

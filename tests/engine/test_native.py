@@ -93,7 +93,7 @@ def test_the_life_of_a_line(native: Workspace) -> None:
 
 
 def test_another_line_replaces_the_resource(native: Workspace) -> None:
-    """The new line is taken before the old one is given up, and the preview says so."""
+    """The new line is forwarded before the old one is given up, and the preview shows that."""
     up(native, 'forward("x", NA, OFFICE)')
     program(native, 'forward("x", NB, OFFICE)')
     assert "+-linq:index:PhoneNumberForwarding: (replace)" in native.preview().output.replace("+- ", "+-")
@@ -240,7 +240,7 @@ def test_a_fleet_that_fails_in_part_is_destroyed(native: Workspace) -> None:
 
 
 def test_a_new_fleet_of_which_no_line_was_written_is_not_recorded(native: Workspace) -> None:
-    """There is nothing to record, and the next up begins anew."""
+    """There is nothing to record, and the next up starts again."""
     program(native, 'fleet("f", {NA: OFFICE})')
     break_line(native, 0)
     native.up(fails=True)
@@ -251,7 +251,7 @@ def test_a_new_fleet_of_which_no_line_was_written_is_not_recorded(native: Worksp
 
 
 def test_a_line_cleared_by_a_fleet_that_failed_and_given_away_is_left_alone(native: Workspace) -> None:
-    """The state knows that it was cleared, so the line is nobody's; the next up only writes what is missing."""
+    """The state records that the line was cleared; the next up only writes what is missing."""
     up(native, 'fleet("f", {NA: OFFICE, NB: OFFICE})')
     program(native, 'fleet("f", {NA: DESK})')
     break_line(native, 0)
@@ -375,7 +375,7 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(native: Workspace) -> None:
 
 
 def test_a_provider_of_the_programs_own_inherits_nothing(native: Workspace) -> None:
-    """It needs a key of its own, though the environment has one."""
+    """It needs its own key, even if the environment has one."""
     program(
         native, 'forward("x", NA, OFFICE, opts=Options(provider=linq.Provider("emea", base_url="http://localhost")))'
     )

@@ -71,7 +71,7 @@ def test_setting_it_up_and_importing(project: Workspace) -> None:
 
 
 def test_changing_over_and_back(project: Workspace) -> None:
-    """As the page says: no request on the way there, and none on the way back."""
+    """As the page says: neither direction makes a request."""
     project.program(BEFORE)
     project.up()
     project.emulator.clear_requests()

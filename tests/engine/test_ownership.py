@@ -55,7 +55,7 @@ def break_line(stack: Workspace, line: int) -> None:
     stack.emulator.fail("403", times=None, method="PUT", path_contains=stack.emulator.phone_numbers[line].id)
 
 
-# Lines of which a run does not hear
+# Lines that a run does not learn about
 
 NEW = 'forward("new", NA, "office")'
 LATE = 'failing = forward("failing", NB, OFFICE)\n'
@@ -134,7 +134,7 @@ def test_a_read_line_in_a_state_of_0_1_0_heals(stack: Workspace) -> None:
 
 
 def test_a_read_line_that_is_gone_leaves_the_state(stack: Workspace) -> None:
-    """A refresh takes it out; the program that still reads it is told so in a sentence."""
+    """A refresh removes it; a program that still reads it gets an error of one sentence."""
     up(stack, 'get("read", A)')
     stack.emulator.remove_number(stack.emulator.phone_numbers[0].id)
     stack.refresh()
@@ -207,7 +207,7 @@ def test_a_foreign_number_is_not_cleared(stack: Workspace, how: str, refreshed: 
 
 @pytest.mark.skins
 def test_an_operator_may_clear_a_foreign_number(stack: Workspace) -> None:
-    """LINQ_ON_CONFLICT=overwrite clears it, and says so once; `overwrite=True` does not, it concerns writes."""
+    """LINQ_ON_CONFLICT=overwrite clears it, and reports that once; `overwrite=True` does not, because it is for writes."""
     up(stack, 'forward("x", NA, OFFICE, overwrite=True)')
     edit(stack, 0, ELSEWHERE)
     stack.destroy(fails=True)
@@ -235,7 +235,7 @@ def test_an_operator_may_write_over_a_foreign_number(stack: Workspace) -> None:
 
 @pytest.mark.skins
 def test_the_setting_of_an_operator_is_no_setting_of_a_stack(stack: Workspace) -> None:
-    """A stack's file cannot decide for the operator, and a word that is no decision is refused."""
+    """A stack's file cannot decide for the operator, and any other value is refused."""
     up(stack, 'forward("x", NA, OFFICE)')
     edit(stack, 0, ELSEWHERE)
     stack.configure("linq:onConflict", "overwrite")
@@ -246,7 +246,7 @@ def test_the_setting_of_an_operator_is_no_setting_of_a_stack(stack: Workspace) -
 
 @pytest.mark.skins
 def test_what_a_refresh_found_is_not_what_was_applied(stack: Workspace) -> None:
-    """The number that this stack wrote last survives a refresh, encrypted, and is gone when the line is healed."""
+    """The number that this stack wrote last survives a refresh, encrypted, and is removed when the line is corrected."""
     up(stack, 'forward("x", NA, OFFICE)')
     assert "applied_number" not in stack.outputs("x")
     edit(stack, 0, ELSEWHERE)
@@ -263,7 +263,7 @@ def test_what_a_refresh_found_is_not_what_was_applied(stack: Workspace) -> None:
 
 
 def test_a_line_cleared_by_a_fleet_that_failed_and_given_away_is_left_alone(stack: Workspace) -> None:
-    """The documented `pulumi up --refresh` does not silence a line that somebody else was given meanwhile."""
+    """The documented `pulumi up --refresh` does not clear a line that somebody else uses by now."""
     up(stack, 'fleet("f", {NA: OFFICE, NB: OFFICE})')
     program(stack, 'fleet("f", {NA: DESK})')
     break_line(stack, 0)
@@ -308,7 +308,7 @@ OWNERS = {
     ],
 )
 def test_a_line_that_goes_to_another_provider_is_never_cleared(stack: Workspace, before: str, after: str) -> None:
-    """Each provider is a process that saw only its own checks; together they know what the program declares."""
+    """Each provider is a process that saw only its own checks; they share what the program declares."""
     account = f"KEY, URL = {stack.emulator.api_key!r}, {stack.emulator.url!r}\n" + PROVIDERS
     up(stack, account + OWNERS[before].format(name="old"))
     program(stack, account + OWNERS[after].format(name="new"))
@@ -352,7 +352,7 @@ def test_an_owner_stays_until_the_next_one_has_the_line(stack: Workspace, after:
 
 @pytest.mark.skins
 def test_an_owner_stays_where_its_heir_was_never_tried(stack: Workspace) -> None:
-    """A renamed resource that depends on one that fails is skipped: the old one has to stay."""
+    """A renamed resource that depends on a failing one is skipped, so the old resource must stay."""
     up(stack, 'forward("x", NA, OFFICE)')
     program(stack, 'bad = forward("bad", NB, DESK)\nforward("new", NA, OFFICE, opts=Options(depends_on=[bad]))')
     break_line(stack, 1)
@@ -429,7 +429,7 @@ def test_an_interrupted_replacement_does_not_wedge(
     ],
 )
 def test_a_line_cleared_by_an_interrupted_replacement_is_free(stack: Workspace, third: str) -> None:
-    """The old line was cleared, and the new one failed; whatever is declared next, one plain up brings it about."""
+    """The old line was cleared and the new one failed; one plain up then writes whatever is declared."""
     up(stack, f'forward("x", NA, OFFICE, {FIRST})')
     program(stack, f'forward("x", NB, OFFICE, {FIRST})')
     break_line(stack, 1)
@@ -502,7 +502,7 @@ def test_a_renamed_fleet_does_not_silence_what_was_cut(stack: Workspace) -> None
 
 
 def test_two_fleets_swap_their_lines(stack: Workspace) -> None:
-    """What the other fleet declares in plain text is no clear, in whatever order the two are checked."""
+    """A line that the other fleet declares in plain text does not count as cleared, whichever is checked first."""
     for n in range(20):
         stack.emulator.add_number(f"+1303555{n:04}")
     lines = [line.phone_number for line in stack.emulator.phone_numbers][3:]

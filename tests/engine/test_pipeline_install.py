@@ -115,7 +115,7 @@ def test_a_package_without_its_hash_is_refused(project: Project, change: str) ->
 
 
 def test_a_cli_with_another_hash_is_refused(project: Project) -> None:
-    """A CLI that is not what pulumi.sha256 says is not unpacked."""
+    """A CLI whose checksum differs from pulumi.sha256 is not unpacked."""
     project.lock(*locked(project))
     with (project.site / ARCHIVE).open("ab") as archive:
         archive.write(b"x")

@@ -126,7 +126,7 @@ def test_a_preview_with_a_key_of_its_own(github: GitHub) -> None:
 
 
 def test_a_long_preview_is_cut(github: GitHub) -> None:
-    """A comment stays under what GitHub takes, and says that it is cut; the log has everything."""
+    """A comment stays within GitHub's limit, and says that it is cut; the log has everything."""
     declare(github.stack, OFFICE, 'print("\\u20ac" * 50 + "\\n", *["\\u20ac" * 50 + "\\n"] * 1500)')
     done, outputs = preview(github)
     assert done.code == 0, done.output[-2000:]
@@ -252,7 +252,7 @@ def test_drift_opens_comments_and_closes(github: GitHub) -> None:
 
 
 def report(github: GitHub, drift: str) -> None:
-    """Run both jobs of drift.yml; the first has to find what is said here."""
+    """Run both jobs of drift.yml; the first must have the expected result."""
     done, outputs = github.step("drift", "check", "check")
     assert (done.code, outputs["drift"]) == (0, drift), done.output
     done, _ = github.step("drift", "report", "open, comment on or close the issue")
@@ -260,11 +260,11 @@ def report(github: GitHub, drift: str) -> None:
 
 
 def test_drift_that_could_not_be_determined(github: GitHub) -> None:
-    """A wrong key fails the drift check: it says neither drift nor none, so no issue is touched."""
+    """With a wrong key the drift check fails without a result, so no issue is changed."""
     up(github, OFFICE)
     github.stack.emulator.fail(Fault.parse("401"), times=None)
     done, outputs = github.step("drift", "check", "check")
-    assert done.code == 1  # whatever Pulumi's own code was
+    assert done.code == 1  # for every exit code of Pulumi
     assert "::error::Could not determine whether stack dev has drifted" in done.output
     assert outputs == {}
 
@@ -382,7 +382,7 @@ def test_gitlab_refuses_every_other_branch(gitlab: GitLab, job: str) -> None:
 
 
 def test_the_rotation_hands_over(github: GitHub, gitlab: GitLab) -> None:
-    """rotation.yml and GitLab's rotation: the first run of a day is one write, a second one none; nobody on call fails."""
+    """rotation.yml and GitLab's rotation: the first run of a day is one write, a second one none; without anybody on call it fails."""
     stack = github.stack
     for file in ("__main__.py", "rota.py", "rota.yaml"):
         shutil.copy(ROTATION / file, stack.folder)

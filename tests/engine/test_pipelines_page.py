@@ -1,6 +1,6 @@
 """docs/pipelines.md, followed from an empty folder: every command as written, with a bare repository in place of GitHub.
 
-The emulator is in place of Linq, and a real PostgreSQL server holds the state. What the page shows has to be what is seen.
+The emulator replaces Linq, and a real PostgreSQL server stores the state. The output must be as on the page.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ def declare(stack: Workspace, to: str = "+12025559999", *, line: str | None = No
 
 
 def test_somebody_elses_line_is_refused(stack: Workspace) -> None:
-    """A new resource on a line that somebody points elsewhere is refused at preview and at up; overwrite replaces."""
+    """A new resource for a line that somebody else forwards is refused at preview and at up; overwrite replaces it."""
     line = stack.emulator.phone_numbers[0]
     stack.emulator.set_forwarding(line.id, "+12025550001")
     declare(stack)
@@ -108,7 +108,7 @@ def test_unknown_line_wrong_key_dead_server(stack: Workspace) -> None:
 
 
 def test_plaintext_key_is_refused(stack: Workspace) -> None:
-    """linq:apiKey without --secret is refused with the command that mends it, and never reaches the state."""
+    """linq:apiKey without --secret is refused with the command that fixes it, and never reaches the state."""
     stack.unset("linq:apiKey")
     stack.configure("linq:apiKey", "a-key-in-plaintext")
     declare(stack)

@@ -58,7 +58,7 @@ def test_the_build_installs_nothing_but_what_builds(tmp_path: Path) -> None:
     ],
 )
 def test_the_tag_is_the_version(tmp_path: Path, tag: str, changelog: str, said: str) -> None:
-    """Nothing is built from a tag that is not the version, or that the changelog does not know."""
+    """Nothing is built from a tag that differs from the version, or is missing from the changelog."""
     (tmp_path / "linq_provider").mkdir()
     (tmp_path / "linq_provider" / "_version.py").write_text('__version__ = "1.2.3"\n')
     (tmp_path / "CHANGELOG.md").write_text(changelog)
@@ -69,7 +69,7 @@ def test_the_tag_is_the_version(tmp_path: Path, tag: str, changelog: str, said: 
 
 @pytest.mark.parametrize(("program", "code"), [("[ -e dist/.built ]", 0), ("echo rebuilt > dist/x.whl", 1)])
 def test_what_is_tested_is_what_was_built(tmp_path: Path, program: str, code: int) -> None:
-    """make takes the wheel as built before; tests of a wheel that make built anew do not count."""
+    """make uses the wheel that was built before; tests of a rebuilt wheel do not count."""
     (tmp_path / "dist").mkdir()
     (tmp_path / "dist" / "x.whl").write_text("as built\n")
     (tmp_path / "make").write_text(f"#!/bin/sh\n{program}\n")

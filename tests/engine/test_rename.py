@@ -1,4 +1,4 @@
-"""No refactoring silences a line: rename, move, replace, swap, other ways to name it."""
+"""No refactoring clears a line: rename, move, replace, swap, another name for the line."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_line_declared_before_and_after_is_never_written(stack: Workspace, aft
 
 
 def test_move_to_another_resource(stack: Workspace) -> None:
-    """A line that leaves one resource and comes to another keeps ringing; the line left behind is cleared."""
+    """A line that moves from one resource to another stays forwarded; the line that is given up is cleared."""
     declared(
         stack,
         'forward("x", phone_number=NA, forwarding_number=OFFICE)\n'
@@ -96,7 +96,7 @@ def test_swap_with_overwrite(stack: Workspace) -> None:
 
 
 def test_swap_without_overwrite_is_refused_at_preview(stack: Workspace) -> None:
-    """Without overwrite the swap is refused before anything is written, and says what the line does now."""
+    """Without overwrite the swap is refused before anything is written, and the message gives the live number."""
     before = (
         'forward("x", phone_number=NA, forwarding_number=OFFICE)\nforward("y", phone_number=NB, forwarding_number=DESK)'
     )
@@ -111,7 +111,7 @@ def test_swap_without_overwrite_is_refused_at_preview(stack: Workspace) -> None:
 
 
 def test_replacing_and_changing_at_once(stack: Workspace) -> None:
-    """`up --replace` together with another number is refused, because nothing tells whose the old one is; apart it works."""
+    """`up --replace` with a new number is refused, because nothing shows who set the old one; separately it works."""
     declared(stack, 'forward("x", phone_number=NA, forwarding_number=OFFICE)')
     stack.program(named(stack, 'forward("x", phone_number=NA, forwarding_number=DESK)'))
     replace = ("--replace", stack.state()["x"]["urn"])

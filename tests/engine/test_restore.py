@@ -1,4 +1,4 @@
-"""What a line forwards to once its resource is gone: cleared, kept, or what it was before this resource had it."""
+"""What a line forwards to after its resource is deleted: nothing, the same number, or the number from before."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def remembered(stack: Workspace, name: str) -> Any:
 
 
 def told(output: str) -> bool:
-    """Whether one info line says that something is forgotten; the engine repeats info lines at the end."""
+    """Whether one info line reports a forgotten number; the engine repeats info lines at the end."""
     return output.partition("Diagnostics:")[2].count(NOT_REMEMBERED) == 1
 
 
@@ -200,7 +200,7 @@ def test_keep_sends_nothing(stack: Workspace) -> None:
 
 
 def test_a_rename_without_an_alias_and_replace_forget(stack: Workspace) -> None:
-    """The line is still declared, so it is not restored; the delete says what nobody remembers from now on."""
+    """The line is still declared, so it is not restored; the delete reports which number is no longer recorded."""
     single(stack, OFFICE, "overwrite=True")
     stack.up()
     stack.emulator.clear_requests()
@@ -271,7 +271,7 @@ def test_a_replacement_that_was_interrupted_remembers(stack: Workspace, third: s
 
 
 def test_from_a_single_resource_to_a_fleet_and_back(stack: Workspace) -> None:
-    """A move keeps the line ringing; what the new owner cannot know is said once."""
+    """A move keeps the line forwarded; the number that the new resource cannot record is reported once."""
     single(stack, OFFICE, "overwrite=True")
     stack.up()
     stack.emulator.clear_requests()
@@ -326,7 +326,7 @@ def test_the_native_package(stack: Workspace) -> None:
 
 
 def test_a_state_of_before(stack: Workspace) -> None:
-    """A resource that was made without "restore" remembers nothing; its delete clears, and says so, single and fleet."""
+    """A resource created without "restore" records nothing; its delete clears, and reports that, single and fleet."""
     for declare, to in ((single, OFFICE), (fleet, [OFFICE, None, None])):
         stack.emulator.set_forwarding(stack.emulator.phone_numbers[0].id, OFFICE)
         declare(stack, to, 'removed="clear"')
@@ -340,7 +340,7 @@ def test_a_state_of_before(stack: Workspace) -> None:
 
 
 def test_giving_back_is_no_new_declaration(stack: Workspace) -> None:
-    """A number to which calls may not go by now is given back all the same, and the delete says so without the number."""
+    """A number that is forbidden by now is restored nevertheless; the delete reports that without the number."""
     stack.emulator.set_forwarding(stack.emulator.phone_numbers[0].id, LONDON)
     stack.configure("linq:allowedForwardings", "US")
     single(stack, OFFICE, "overwrite=True")
@@ -355,7 +355,7 @@ def test_giving_back_is_no_new_declaration(stack: Workspace) -> None:
 
 
 def test_two_stacks(stack: Workspace) -> None:
-    """Each stack gives back what it found: the second one the number of the first, which then gives back its own."""
+    """Each stack restores what it found: the second one the number of the first, which then restores the original."""
     single(stack, OFFICE, "overwrite=True")
     stack.up()
     stack.run("stack", "init", "second", "--copy-config-from", "dev")

@@ -1,4 +1,4 @@
-"""Rows of docs/reliability.md with the real engine; the other rows have files of their own."""
+"""Rows of docs/reliability.md with the real engine; the other rows have separate files."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_row_05_a_server_that_fails_twice(stack: Workspace) -> None:
 
 
 def test_row_14_a_refused_write_is_asked_once(stack: Workspace) -> None:
-    """400, 401, 403, 404 and 422 on a write: one request each, an error that says which, and nothing recorded."""
+    """400, 401, 403, 404 and 422 on a write: one request each, an error with the status, and nothing recorded."""
     refusals = {400: "1002", 401: "The key came from linq:apiKey", 403: "2005", 404: "2001", 422: "HTTP 422"}
     stack.declare_lines(len(refusals) + 1)
     *refused, accepted = stack.emulator.phone_numbers

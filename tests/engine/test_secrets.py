@@ -28,7 +28,7 @@ def pieces(secret: str) -> set[str]:
 
 
 def hits(text: str, *keys: str, numbers: tuple[str, ...] = (SECRET,)) -> list[str]:
-    """What of the keys, their base64 and the numbers stands in a text."""
+    """Which of the keys, their base64 and the numbers a text contains."""
     never = {base64.b64encode(key.encode()).decode().rstrip("=") for key in keys}
     never = never.union(*map(pieces, keys), (number[-9:] for number in numbers))
     return sorted(piece for piece in never if piece in text)
@@ -95,7 +95,7 @@ def echo(key: str) -> bytes:
 
 
 def failures(stack: Workspace, key: str) -> Iterator[tuple[str, dict[str, str], str]]:
-    """Every way to fail: what the server does, the environment of the command, and what the error says."""
+    """Every kind of failure: what the server does, the environment of the command, and the error message."""
     current = {"LINQ_API_KEY_OVERRIDE": key, "LINQ_MAX_RETRIES": "1"}
     for status in (400, 500):
         stack.emulator.fail(Fault.raw(echo(key), status=status), times=None)
@@ -160,7 +160,7 @@ def test_row_26_every_verb_against_a_server_that_echoes(stack: Workspace) -> Non
 
 
 def test_row_26_checks_that_fail(stack: Workspace) -> None:
-    """A number that cannot be one, a loop, another's line: the refusal repeats neither the declared number nor the key."""
+    """An invalid number, a loop, somebody else's line: the refusal repeats neither the declared number nor the key."""
     a, b, _ = stack.emulator.phone_numbers
     wrong_secret, wrong_plain = "+44 7700 900987", "0491 570 156"
     program(stack, secret=wrong_secret, plain=wrong_plain)

@@ -178,7 +178,7 @@ def test_row_11_a_dead_connection_ends_in_time(stack: Workspace, proxy: Proxy) -
 def test_row_09_the_answer_to_a_write_is_lost(
     stack: Workspace, proxy: Proxy, kind: str, attributes: dict[str, int]
 ) -> None:
-    """A write that was applied, its answer lost, nothing gets through after it: the error says so, the next up adopts."""
+    """A write was applied, but its answer and all later ones are lost: the error says so, and the next up adopts."""
     line = forwarding(stack, OFFICE)
     stack.emulator.fail(Fault.delay(1), method="PUT")  # carried out at once, answered later
     up = stack.start("up", "--yes", "--skip-preview")

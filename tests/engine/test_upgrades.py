@@ -98,7 +98,7 @@ def test_row_32_a_state_of_each_released_version_is_destroyed_by_itself(recorded
 
 
 def test_row_32_this_version_is_recorded() -> None:
-    """There is a state of this version: a release adds its own."""
+    """There is a recorded state of this version: each release adds one."""
     assert __version__ in VERSIONS
 
 

@@ -59,9 +59,9 @@ class Recorded:
 
 @dataclass
 class Expected:
-    """What a run should do: which writes it has to send, which it may send, and what the lines then forward to.
+    """What a run should do: which writes it must send, which it may send, and what the lines then forward to.
 
-    `refused` is None where it depends on the order in which resources are deleted.
+    `refused` is None if it depends on the order in which resources are deleted.
     """
 
     live: dict[str, str]
@@ -111,7 +111,7 @@ class Walk:
             self.up(program, refresh=flip(chance), in_order=flip(chance), on_conflict=on_conflict)
 
     def up(self, program: Program, *, refresh: bool = False, in_order: bool = False, on_conflict: str = "") -> bool:
-        """`pulumi up`; whether it succeeded, which it does unless a number would be lost that nobody has seen.
+        """`pulumi up`; returns whether it succeeded, as it must unless it would overwrite a number that somebody else set.
 
         `in_order`: each resource waits for the one before it, so that a refusal always meets the same state.
         """
@@ -196,7 +196,7 @@ class Walk:
     def expect_write(
         self, expected: Expected, declared: Declared, own: Recorded | None, others: list[Recorded], *, overwrite: bool
     ) -> None:
-        """A new or changed resource writes its number over what it knows; others that hold the line hand it over."""
+        """A new or changed resource overwrites the number that it knows; other resources give the line up to it."""
         line, number = self.line(declared), declared.number
         live, known = expected.live[line], own.number if own else ""
         if own and own.inputs | {"forwarding_number": known} == self.inputs(declared):
@@ -280,7 +280,7 @@ def is_ours(resource: Recorded, live: str) -> bool:
 
 
 def random_program(chance: Random) -> Program:
-    """Two to four resources, each with a line of its own; two in three may overwrite."""
+    """Two to four resources with different lines; two in three may overwrite."""
     names = chance.sample(NAMES, chance.randint(2, len(NAMES)))
     lines = chance.sample(range(LINES - 1), len(names))
     return {

@@ -65,7 +65,7 @@ def wait_for_end(engine: subprocess.Popen[str], *, seconds: float) -> None:
 
 
 class Workspace:
-    """One stack in a folder of its own. `program` replaces the stack's program; the verbs run the real CLI."""
+    """One stack in a separate folder. `program` replaces the stack's program; the verbs run the real CLI."""
 
     def __init__(self, folder: Path, emulator: Emulator) -> None:
         self.folder = folder
@@ -136,7 +136,7 @@ class Workspace:
         return done.returncode, done.stdout
 
     def start(self, *args: str, **environment: str) -> subprocess.Popen[str]:
-        """Start `pulumi ARGS` in a process group of its own, to be killed."""
+        """Start `pulumi ARGS` in a separate process group, which can be killed."""
         return subprocess.Popen(**self._call(args, environment), start_new_session=True)
 
     def _call(self, args: tuple[str, ...], environment: dict[str, str]) -> dict[str, Any]:
@@ -164,7 +164,7 @@ class Workspace:
             return False
 
     def up(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
-        """`pulumi up` without the preview phase, which has tests of its own."""
+        """`pulumi up` without the preview phase, which has separate tests."""
         return self.run("up", "--yes", "--skip-preview", *args, fails=fails, **environment)
 
     def preview(self, *args: str, fails: bool | int = False, **environment: str) -> Run:
@@ -210,7 +210,7 @@ class Workspace:
         return _named_as_in_python(self.state()[name]["inputs"])
 
     def pending(self) -> list[str]:
-        """The kinds of operations that the state file says are under way."""
+        """The kinds of operations that are pending in the state file."""
         latest = json.loads(self.state_text())["checkpoint"]["latest"] or {}
         return [operation["type"] for operation in latest.get("pending_operations", [])]
 

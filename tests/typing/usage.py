@@ -1,4 +1,4 @@
-"""What programs write, for the type checkers: run by nobody, checked by tests/unit/test_typing.py."""
+"""Typical programs for the type checkers: never run, only checked by tests/unit/test_typing.py."""
 
 from __future__ import annotations
 
@@ -63,6 +63,6 @@ with Emulator(numbers=3) as emulator:
     assert_type(emulator.url, str)
     assert_type(emulator.api_key, str)
 
-# What is wrong has to be told.
+# The type checkers must report these errors.
 linq.PhoneNumberForwarding("x", phone_number="+12025550100")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 linq.PhoneNumberForwardings("x", forwardings={1: ""})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]

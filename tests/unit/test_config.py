@@ -78,7 +78,7 @@ def test_an_explicit_provider_inherits_nothing_from_the_environment() -> None:
 
 
 def test_a_missing_key_is_an_error_only_where_a_request_is_made() -> None:
-    """Loading works without one; asking for it says both ways to set it."""
+    """Loading works without one; requiring it names both ways to set it."""
     settings = Settings.load({}, environ={})
     with pytest.raises(ConfigurationError) as caught:
         settings.require_api_key()
@@ -239,7 +239,7 @@ def test_a_value_out_of_bounds_is_refused_by_its_config_key(key: str, text: str)
 
 
 def test_a_malformed_variable_is_named_as_the_variable() -> None:
-    """Who exported it finds it."""
+    """So that the person who exported it finds it."""
     with pytest.raises(ConfigurationError, match=r"^LINQ_TIMEOUT must be a number of seconds from 5 to 600\.$"):
         Settings.load({}, environ={"LINQ_TIMEOUT": "soon"})
 
@@ -289,7 +289,7 @@ def test_values_that_are_no_text_are_read_as_text() -> None:
 def test_where_calls_may_go_is_read_from_both(
     config: dict[str, str], environ: dict[str, str], expected: list[tuple[str, tuple[str, ...]]]
 ) -> None:
-    """The one setting in which the environment does not give way: it also counts for a `linq.Provider`."""
+    """The one setting of the environment that is not overridden: it also applies to a `linq.Provider`."""
     found = Settings.load(config, environ=environ).allowed_forwardings
     assert [(each.name, each.entries) for each in found] == expected
 

@@ -1,4 +1,4 @@
-"""The Pulumi skin: what stands in the state, and what the engine is told."""
+"""The dynamic provider: what the state contains, and what is returned to the engine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OFFICE, DESK, ELSEWHERE = "+12025559999", "+12025558888", "+12025550001"
 UNKNOWN = Unknown()  # type: ignore[no-untyped-call]
 
 
-# What stands in the state
+# What the state contains
 
 
 def test_the_pickle_is_a_name() -> None:
@@ -48,12 +48,12 @@ def test_the_pickle_holds_no_dictionary_and_no_key() -> None:
     assert type(pickle.loads(stored)) is PhoneNumberForwardingProvider
 
 
-# What the engine is told
+# What is returned to the engine
 
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """Sales and support, none forwarded; a key of its own, because lifecycles are kept by their settings."""
+    """Sales and support, none forwarded; with a unique key, because lifecycles are cached by their settings."""
     lines = [{"id": SALES, "phone_number": SALES_NUMBER}, {"id": SUPPORT, "phone_number": SUPPORT_NUMBER}]
     with Emulator(lines, api_key=uuid4().hex) as running:
         yield running
@@ -99,7 +99,7 @@ def test_the_life_of_one_resource(provider: PhoneNumberForwardingProvider, emula
     created = provider.create(properties(OFFICE))
     assert (created.id, created.outs) == (SALES, without_pickle(state(OFFICE)))
     assert provider.diff(SALES, state(OFFICE), properties(OFFICE)).changes is False
-    other = configured(emulator, timeout="60")  # a process of its own
+    other = configured(emulator, timeout="60")  # a separate process
     updated = other.update(SALES, state(OFFICE), properties(DESK, overwrite=True))
     assert updated.outs == without_pickle(state(DESK, overwrite=True))
     read = other.read(SALES, state(DESK, overwrite=True))
@@ -199,7 +199,7 @@ def test_a_change_is_left_to_the_engine(provider: PhoneNumberForwardingProvider,
 def test_gone_leaves_the_state(
     provider: PhoneNumberForwardingProvider, emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A line that is gone is told to the engine by an empty id, and to the user by one line."""
+    """A line that is gone is returned to the engine as an empty id, and reported to the user in one line."""
     emulator.remove_number(SALES)
     read = provider.read(SALES, state(OFFICE))
     assert (read.id, read.outs) == ("", {})
@@ -209,7 +209,7 @@ def test_gone_leaves_the_state(
 
 
 def test_get_has_no_inputs_to_return(provider: PhoneNumberForwardingProvider, emulator: Emulator) -> None:
-    """`.get()` returns outputs only; a line that is not there is an error, for "gone" passes as success."""
+    """`.get()` returns outputs only; a line that is not there is an error, because "gone" would count as success."""
     emulator.set_forwarding(SALES, OFFICE)
     emulator.remove_number(SUPPORT)
     read = provider.read(SALES, {"__provider": "a pickle"})
@@ -259,7 +259,7 @@ def test_a_state_of_the_native_package_is_taken_over(
 
 
 def test_a_fleet_that_failed_says_what_no_state_records(emulator: Emulator, capsys: pytest.CaptureFixture[str]) -> None:
-    """What its new lines forwarded to before is lost to the state of a dynamic provider, so it is said once."""
+    """The state of a dynamic provider cannot record what its new lines forwarded to before, so it is reported once."""
     fleet = PhoneNumberForwardingsProvider()
     settings = {"linq:apiKey": emulator.api_key, "linq:baseUrl": emulator.url, "linq:maxRetries": "0"}
     fleet.configure(ConfigureRequest(Config(settings, "project")))

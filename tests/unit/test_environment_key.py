@@ -114,14 +114,14 @@ def test_another_address_in_the_environment_does_not_help(named: str) -> None:
 
 
 def test_an_address_of_the_environment_that_is_none_is_named() -> None:
-    """A typing mistake in the first way out is told as such."""
+    """A typing mistake in the first solution is reported as such."""
     with pytest.raises(ConfigurationError, match=r"^LINQ_API_V3_BASE_URL is not a URL"):
         base_url({"linq:baseUrl": ELSEWHERE}, {"LINQ_API_V3_API_KEY": KEY, "LINQ_API_V3_BASE_URL": "gateway"})
 
 
 @pytest.mark.parametrize("environ", [{}, {"LINQ_API_V3_API_KEY": "unused"}])
 def test_the_stacks_own_key_goes_where_the_stack_says(environ: dict[str, str]) -> None:
-    """The second way out: both stand in the same file."""
+    """The second solution: both are in the same file."""
     settings = Settings.load({"linq:apiKey": KEY, "linq:baseUrl": ELSEWHERE}, environ=environ)
     assert (settings.api_key, settings.base_url) == (KEY, ELSEWHERE)
 
@@ -132,7 +132,7 @@ def test_without_a_key_nothing_is_refused() -> None:
 
 
 def test_the_environments_own_address_is_its_own_affair() -> None:
-    """Who sets the key and the address in the environment means both."""
+    """Key and address that are both set in the environment are both intended."""
     assert base_url({}, {"LINQ_API_V3_API_KEY": KEY, "LINQ_API_V3_BASE_URL": ELSEWHERE}) == ELSEWHERE
 
 
@@ -155,7 +155,7 @@ def test_an_explicit_provider_never_has_a_key_of_the_environment() -> None:
     ],
 )
 def test_an_address_that_two_readers_could_read_differently_is_none(text: str) -> None:
-    """What is compared here has to be what the HTTP client connects to."""
+    """The address that is compared here must be the one that the HTTP client connects to."""
     with pytest.raises(ConfigurationError, match="is not a URL"):
         base_url({"linq:baseUrl": text}, {})
 
@@ -200,7 +200,7 @@ class Elsewhere:
 
 @pytest.fixture
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[Elsewhere]:
-    """The key stands in the environment, and whatever goes to another machine goes through this proxy."""
+    """The key is in the environment, and all requests to other machines go through this proxy."""
     for name in (*KEYS, "LINQ_API_V3_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     proxy = Elsewhere()

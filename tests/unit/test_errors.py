@@ -141,7 +141,7 @@ def test_each_status_has_its_exception(status: int, name: str) -> None:
 
 @pytest.mark.parametrize("status", [201, 202, 204, 206])
 def test_a_success_other_than_200_is_an_answer_that_cannot_be_trusted(status: int) -> None:
-    """Linq documents 200 only: after a write answered 204 the outcome is open, which this class says."""
+    """Linq documents 200 only: after a write answered 204 the outcome is open, as this class says."""
     assert api_error_class(status).__name__ == "APIResponseValidationError"
 
 
@@ -237,7 +237,7 @@ def test_one_line_of_a_fleet_is_told_in_full() -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_few_lines_of_a_fleet_are_all_named_with_their_reason(count: int) -> None:
-    """The room is shared: each reason is cut as little as it takes, and none is left out."""
+    """The space is shared: each reason is cut no more than necessary, and none is left out."""
     first, *lines, last = str(fleet_error(count)).split("\n")
     assert (first, last) == (f"{count} of 20,000 lines are not as declared:", "Run `pulumi up --refresh`.")
     assert [line.partition(": ")[0] for line in lines] == [f"  - +1202555{n:04}" for n in range(count)]

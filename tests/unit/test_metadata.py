@@ -19,7 +19,7 @@ PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 
 
 def test_every_classifier_exists() -> None:
-    """An index refuses a package with a classifier that it does not know."""
+    """A package index refuses a package with an unknown classifier."""
     known = pytest.importorskip("trove_classifiers").classifiers
     assert [each for each in PROJECT["classifiers"] if each not in known] == []
     assert PROJECT["classifiers"] == sorted(set(PROJECT["classifiers"]))

@@ -1,4 +1,4 @@
-"""What is claimed of linq-provider's speed, and what a run says to each claim."""
+"""The claims about linq-provider's speed, and whether a run confirms each of them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STATE_RATIO = 1.15
 
 @dataclass(frozen=True)
 class Finding:
-    """What a run says to one claim."""
+    """The result of a run for one claim."""
 
     claim: str
     measured: str

@@ -1,4 +1,4 @@
-"""Who is measured: for each a folder, the commands of its five verbs, and where its state lies."""
+"""The contestants: for each, a folder, the commands of its five verbs, and the place of its state."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class Measured:
 
 
 class Entrant:
-    """A contestant with so many lines, in a folder and with an account of its own."""
+    """A contestant with so many lines, in a separate folder and with a separate account."""
 
     def __init__(self, contestant: Contestant, folder: Path, server: Server, *, lines: int, delay: float) -> None:
         self.contestant, self.lines = contestant, lines

@@ -27,7 +27,7 @@ ROLES: Mapping[str, Callable[[str, str], bool]] = {
 
 @dataclass(frozen=True)
 class Run:
-    """One command that ended; `peaks` in MB by role, `problem` is the line of one that failed that says why."""
+    """One command that ended; `peaks` in MB by role; `problem` is the line of output that says why it failed."""
 
     seconds: float
     peaks: dict[str, float]
@@ -69,9 +69,9 @@ def _problem(output: str) -> str:
 
 
 class Watcher:
-    """Looks at the memory of a process and its descendants until it is told to stop.
+    """Samples the memory of a process and its descendants until it is stopped.
 
-    `strangers` are the processes that ran before: none of them can be a descendant.
+    `strangers` are the processes that were running before, so that none of them is a descendant.
     """
 
     def __init__(self, root: int, strangers: set[int]) -> None:
@@ -92,7 +92,7 @@ class Watcher:
         while not self._over.wait(LOOK_EVERY):
             for process in _processes():
                 if process not in self._strangers:
-                    # A process may be gone meanwhile.
+                    # The process may have ended meanwhile.
                     with contextlib.suppress(OSError, ValueError, IndexError):
                         self._look(process)
 

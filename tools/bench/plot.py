@@ -21,7 +21,7 @@ STYLES = {
 
 
 def require() -> None:
-    """End with a word where the picture cannot be drawn, before an hour is spent on measuring."""
+    """Exit with a message if the picture cannot be drawn, before an hour is spent on measuring."""
     if importlib.util.find_spec("matplotlib") is None:
         raise SystemExit("The picture needs matplotlib. Install what constraints.txt names: make lint")
 

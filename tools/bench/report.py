@@ -20,7 +20,7 @@ def render(results: Results) -> dict[str, str]:
 
 
 def rewrite(document: str, results: Results) -> str:
-    """The document with each table between its two markers made anew."""
+    """The document with each table between its two markers generated again."""
     for name, text in render(results).items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
         pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
@@ -51,7 +51,7 @@ def run_rows(results: Results) -> Iterator[str]:
 
 
 def claim_rows(results: Results) -> Iterator[str]:
-    """Each claim, and what the run says to it."""
+    """Each claim, and the result of the run for it."""
     yield "| claim | measured | lowest to highest | 95 % interval | bound | n | |"
     yield "|---|---:|---:|---:|---:|---:|---|"
     for one in findings(results):

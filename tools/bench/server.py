@@ -1,4 +1,4 @@
-"""The server of `make bench`: Linq's two calls with next to no work, in a process of its own.
+"""The server of `make bench`: Linq's two calls with almost no work, in a separate process.
 
 The emulator checks, logs and copies more than a benchmark needs. This one keeps an account for each bearer token, made
 at the first use of `PUT /control/TOKEN`, and answers as the emulator does, but for the bodies of errors. It counts what
@@ -129,7 +129,7 @@ class Connection(asyncio.Protocol):
                 self._put(status, answer)
 
     def _control(self, method: str, token: str, body: bytes) -> bytes:
-        """PUT makes the account anew, GET tells what it counted, DELETE counts from nothing."""
+        """PUT creates the account again, GET returns its counts, DELETE resets them."""
         if method == "PUT":
             self._accounts[token] = Account(**json.loads(body))
         elif method == "DELETE":

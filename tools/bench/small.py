@@ -1,4 +1,4 @@
-"""What is paid once, whatever the number of resources: the import, and the reading of a roster."""
+"""The cost that does not depend on the number of resources: the import, and reading a roster."""
 
 from __future__ import annotations
 

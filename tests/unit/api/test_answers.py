@@ -1,4 +1,4 @@
-"""Linq's JSON, read strictly: what is a record, what is an error, and what each field tells."""
+"""Linq's JSON is read strictly: what becomes a record, what becomes an error, and the meaning of each field."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
     ],
 )
 def test_row_07_an_answer_that_cannot_be_trusted_says_why(body: bytes, why: str) -> None:
-    """The reason stands in the message; Python's own constants are refused by name."""
+    """The message gives the reason; Python's own constants are refused by name."""
     with pytest.raises(APIResponseValidationError, match=f"HTTP 200, {why}"):
         payload_from(body, ASKED)
 
@@ -363,14 +363,14 @@ def test_row_01_seconds_are_read_exactly(seconds: float) -> None:
     ],
 )
 def test_row_02_a_date_is_compared_with_the_clock_of_the_server(date: str, seconds: float) -> None:
-    """The answer's own Date tells what time the server thinks it is, however wrong its clock or ours."""
+    """The answer's Date is the server's time, however wrong its clock or ours is."""
     headers = {"retry-after": "Thu, 01 Jan 2099 00:00:05 GMT", "date": date}
     assert retry_after(headers) == seconds
 
 
 @pytest.mark.parametrize("date", ["", "soon", "99", "Thu, 99 Jan 2099 00:00:00 GMT", "\ud800"])
 def test_row_02_a_date_of_the_answer_that_is_none_is_passed_over(date: str) -> None:
-    """Then our own clock has to do."""
+    """Then our own clock is used."""
     moment = datetime.now(timezone.utc) + timedelta(seconds=30)
     seconds = retry_after({"retry-after": format_datetime(moment, usegmt=True), "date": date})
     assert seconds is not None
@@ -420,7 +420,7 @@ def test_row_13_a_redirect_names_the_host_it_pointed_to(status: int, headers: di
 
 
 def test_row_13_only_a_status_makes_a_redirect() -> None:
-    """Whatever Location says, 400 is none."""
+    """A 400 is not a redirect, even with a Location."""
     assert "redirected" not in str(error_of(400, headers={"location": "https://other.example/x"}))
 
 

@@ -1,4 +1,4 @@
-"""What a hostile answer costs: memory and time have a limit, whatever comes and however it is packed."""
+"""A hostile answer uses limited memory and time, whatever it contains and however it is compressed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def head(*headers: str) -> bytes:
 
 
 def chunk(data: bytes) -> bytes:
-    """Data as a chunk of its own."""
+    """Data as one chunk."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -43,7 +43,7 @@ def pieces(data: bytes) -> Iterator[bytes]:
 
 
 def forever(head: bytes, data: bytes) -> Callable[[RawServer, socket.socket], None]:
-    """After a request: `head`, then `data` again and again, until nobody reads it any more."""
+    """After a request: `head`, then `data` again and again, until the client stops reading."""
 
     def serve(server: RawServer, connection: socket.socket) -> None:
         server.received.append(read_request(connection))
@@ -57,7 +57,7 @@ def forever(head: bytes, data: bytes) -> Callable[[RawServer, socket.socket], No
 BOMB = gzip_bomb()
 TOO_LARGE, TOO_LATE, BROKEN = "larger than 8388608 bytes", "no complete answer in time", "the connection failed"
 OTHER = "an encoding that was not asked for"
-ANSWERS = {  # how an answer begins, what is sent again and again after that, and what is said of it
+ANSWERS = {  # the beginning of an answer, what is repeated after it, and the error message
     "gzip": (head("Content-Encoding: gzip"), BOMB, TOO_LARGE),
     "gzip in chunks": (head("Content-Encoding: gzip", CHUNKED), chunk(BOMB), TOO_LARGE),
     "gzip in tiny chunks": (head("Content-Encoding: gzip", CHUNKED), b"".join(map(chunk, pieces(BOMB))), TOO_LARGE),

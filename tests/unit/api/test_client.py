@@ -196,7 +196,7 @@ def test_row_28_only_ids_of_letters_digits_dash_and_underscore_reach_the_server(
 def test_row_31_a_server_message_cannot_write_to_the_terminal(
     client: LinqClient, emulator: Emulator, message: str
 ) -> None:
-    """Escape, bell, carriage return and direction override are gone; 100 kB become one short paragraph."""
+    """Escape, bell, carriage return and direction override are removed; 100 kB become one short paragraph."""
     emulator.fail(Fault.error(400, message=message))
     with pytest.raises(BadRequestError) as caught:
         client.list_phone_numbers()

@@ -155,7 +155,7 @@ def test_row_07_whatever_body_comes_nothing_but_linq_error_leaves(emulator: Emul
 
 
 def test_row_07_success_false_beside_a_whole_answer(client: LinqClient, emulator: Emulator) -> None:
-    """An answer that says itself that it is no success is none, whatever else it holds."""
+    """An answer that reports a failure itself is not a success, whatever else it contains."""
     for said in ('"success": false', '"success": "false"', '"success": 0', '"error": {"code": 1}'):
         emulator.fail(Fault.raw(f'{{{said}, "phone_numbers": []}}'.encode()))
         with pytest.raises(APIResponseValidationError):

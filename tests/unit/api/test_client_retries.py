@@ -45,7 +45,7 @@ def test_row_02_a_date_is_waited_for(client: LinqClient, emulator: Emulator, fak
 def test_row_02_a_server_whose_clock_is_wrong_is_waited_for(
     client: LinqClient, emulator: Emulator, fake: FakeTime, wrong_by: timedelta
 ) -> None:
-    """Three seconds by its own Date header are three seconds, an hour ahead of ours or behind it."""
+    """Three seconds after its own Date header are three seconds, even if its clock is an hour ahead or behind."""
     now = datetime.now(timezone.utc) + wrong_by
     dates = {"Date": format_datetime(now, usegmt=True)}
     dates["Retry-After"] = format_datetime(now + timedelta(seconds=3), usegmt=True)
@@ -132,7 +132,7 @@ def test_row_04_the_timeout_setting_moves_the_deadline(emulator: Emulator, fake:
 
 
 def test_a_short_wait_beyond_the_deadline_is_named(emulator: Emulator, fake: FakeTime) -> None:
-    """A second that is not left any more is told like an hour."""
+    """A wait of one second that exceeds the time left is reported like an hour."""
     emulator.fail(Fault.rate_limited("1"), times=None)
     with pytest.raises(RateLimitError, match="Linq asks to wait 1 s"):
         client_of(emulator, fake, timeout=5.0, max_retries=100).list_phone_numbers()
@@ -246,7 +246,7 @@ def test_row_06_5_mb_of_html_become_one_plain_sentence(
 
 @pytest.mark.parametrize(("header", "requests"), [("true", 8), ("false", 1), ("perhaps", 8)])
 def test_x_should_retry_decides(client: LinqClient, emulator: Emulator, header: str, requests: int) -> None:
-    """As in Linq's own SDKs; any other value of the header says nothing."""
+    """As in Linq's own SDKs; any other value of the header is ignored."""
     emulator.fail(Fault.error(503, headers={"x-should-retry": header}), times=None)
     with pytest.raises(InternalServerError):
         client.list_phone_numbers()

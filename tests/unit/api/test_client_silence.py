@@ -1,4 +1,4 @@
-"""A host that was never reached is given up soon, and nobody waits for long without being told for what."""
+"""A host that was never reached is given up soon, and a long wait is always reported to the user."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SOURCES = {
 
 @pytest.fixture
 def nobody() -> str:
-    """An address of this machine at which nobody listens."""
+    """An address of this machine on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return f"127.0.0.1:{listener.getsockname()[1]}"
 
@@ -45,7 +45,7 @@ def client_at(
 
 
 def unresolved(*_: object, **__: object) -> None:
-    """Stands in for the resolver of a machine that does not know the name."""
+    """A fake for the resolver of a machine that does not know the name."""
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
@@ -113,7 +113,7 @@ def test_a_host_that_answered_before_has_all_the_time(emulator: Emulator, fake: 
 
 
 def test_an_answer_with_an_error_is_an_answer(fake: FakeTime) -> None:
-    """A server that says 500 is there."""
+    """A server that answers 500 counts as reached."""
     with Emulator(1) as running:
         running.fail(Fault.server_error(), times=None)
         client = client_of(running, fake, max_retries=0)
@@ -260,13 +260,13 @@ def test_an_answer_that_does_not_come_is_told_while_it_is_waited_for(
 
 
 def failing(client: LinqClient) -> None:
-    """Ask, and do not mind what becomes of it."""
+    """Make a request, and ignore its result."""
     with contextlib.suppress(LinqError):
         client.list_phone_numbers()
 
 
 def test_the_look_after_a_write_is_told_too(emulator: Emulator, fake: FakeTime) -> None:
-    """A write that goes on and on is told as one."""
+    """A long write is reported as one write."""
     told: list[str] = []
     emulator.fail(Fault.server_error(), times=None, method="PUT")
     with pytest.raises(LinqError):

@@ -70,7 +70,7 @@ def test_row_20_a_429_in_one_thread_pauses_all_threads(own_emulator: Emulator) -
 
 
 def test_row_20_a_pause_beyond_the_deadline_of_another_call_is_told(own_emulator: Emulator) -> None:
-    """A call whose whole time passes in somebody else's pause sends nothing and says why."""
+    """A call whose whole time passes in the pause of another call sends nothing, and its error says why."""
     now = [0.0]
     paused = threading.Event()
     release = threading.Event()
@@ -135,7 +135,7 @@ def test_row_20_a_pause_never_outlasts_the_deadline(emulator: Emulator, fake: Fa
 
 
 def test_row_20_the_last_429_pauses_the_others_too(emulator: Emulator, fake: FakeTime) -> None:
-    """A 429 that is not tried again still says when the next request may be sent; one of more than a minute does not."""
+    """A 429 that is not tried again still says when the next request may be sent; unless that is more than a minute."""
     client = client_of(emulator, fake, max_retries=0)
     for wait, paused in (("30", 30.0), ("600", 0.0)):
         fake.slept.clear()
@@ -148,7 +148,7 @@ def test_row_20_the_last_429_pauses_the_others_too(emulator: Emulator, fake: Fak
 
 
 def test_row_20_only_a_429_pauses_the_others(client: LinqClient, emulator: Emulator) -> None:
-    """A server error slows down the call that met it, and nobody else."""
+    """A server error slows down only the call that got it."""
     emulator.fail(Fault.server_error(), times=3)
     client.list_phone_numbers()
     assert client._paused_until == 0.0

@@ -1,4 +1,4 @@
-"""LinqClient and writes whose outcome is in doubt: what became of them is found out, or told."""
+"""LinqClient and writes whose outcome is in doubt: the outcome is found out, or the error says it is unknown."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def test_row_09_where_the_list_fails_too_the_first_error_is_told(client: LinqCli
 def test_row_09_reset_after_apply_is_not_forgotten_behind_a_definite_answer(
     client: LinqClient, emulator: Emulator, last: Fault
 ) -> None:
-    """First answer lost, second attempt refused: what the first did is looked up, or told as unknown."""
+    """First answer lost, second attempt refused: the result of the first is looked up, or reported as unknown."""
     emulator.fail(Fault.reset_after_write(), method="PUT")
     emulator.fail(last, method="PUT")
     assert client.set_forwarding_number(LINE, NEW).forwarding_number == NEW

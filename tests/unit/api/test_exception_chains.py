@@ -108,7 +108,7 @@ def test_row_26_no_answer_leaves_the_key_behind_an_exception(name: str) -> None:
 
 
 def untrusted() -> ssl.SSLContext:
-    """The TLS of a server whose certificate nobody trusts."""
+    """The TLS context of a server whose certificate is not trusted."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
     return context

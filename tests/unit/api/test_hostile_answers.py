@@ -35,7 +35,7 @@ FENCES = ["```", "`whoami`"]
 
 
 def refused(rows: list[dict[str, Any]]) -> str:
-    """What is said of a list of these rows."""
+    """The error message for a list of these rows."""
     with pytest.raises(APIResponseValidationError) as caught:
         phone_numbers_from({"phone_numbers": rows}, LIST)
     assert not caught.value.truncated
@@ -104,7 +104,7 @@ def test_one_line_twice_is_no_list(second: dict[str, Any]) -> None:
 
 
 def test_a_row_without_forwarding_number_is_not_forwarded() -> None:
-    """Linq's own SDK for Python takes an absent field for null, in whatever place the row stands."""
+    """Linq's own SDK for Python reads an absent field as null, wherever the row is in the list."""
     bare = {key: value for key, value in OTHER.items() if key != "forwarding_number"}
     forwarded = PhoneNumber(ID, "+12025551234", "+12025559999")
     silent = PhoneNumber(OTHER_ID, "+12025551235", "")
@@ -114,20 +114,20 @@ def test_a_row_without_forwarding_number_is_not_forwarded() -> None:
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_list_in_which_no_row_has_forwarding_number_is_malformed(count: int) -> None:
-    """It would show every line as not forwarded: a server that renamed the field must not silence an account."""
+    """All lines would seem not forwarded: a server that renames the field must not get an account cleared."""
     rows = [{k: v for k, v in row.items() if k != "forwarding_number"} for row in (LINE, OTHER)][:count]
     assert "no line has a forwarding_number" in refused(rows)
 
 
 def test_the_answer_to_a_write_names_the_forwarding_number() -> None:
-    """A write is confirmed by what the answer says, not by what it leaves out."""
+    """A write is confirmed by what the answer contains, not by what it omits."""
     with pytest.raises(APIResponseValidationError, match="a line without forwarding_number"):
         phone_number_from({"id": ID, "phone_number": "+12025551234"}, WRITE)
 
 
 @pytest.mark.parametrize("field", ["code", "message", "doc_url", "trace_id"])
 def test_what_an_error_says_stays_in_its_place(field: str) -> None:
-    """No line of its own and no code fence, in the message, in its fields, and in the list of a fleet's failures."""
+    """No extra line and no code fence, in the message, in its fields, and in the list of a fleet's failures."""
     text = "no\n```\n~~~\n| a | b |\r\n# heading\n\n<!-- \x1b]8;;https://evil.example\a"
     body = {"error": {"status": 400, field: text}, "success": False, "trace_id": text if field == "trace_id" else "t"}
     error = error_from(

@@ -1,4 +1,4 @@
-"""Linq's own Python SDK against the emulator: proof that the emulator speaks Linq's API."""
+"""Linq's own Python SDK against the emulator: proof that the emulator behaves like Linq's API."""
 
 from __future__ import annotations
 

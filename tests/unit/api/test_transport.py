@@ -161,7 +161,7 @@ def test_the_list_may_have_8_mib_and_no_byte_more() -> None:
 
 
 def test_row_06_of_an_error_page_only_the_beginning_is_read() -> None:
-    """A page larger than the limit still tells its status."""
+    """The status of a page that is larger than the limit is still reported."""
     with RawServer(answering(http(b"<" * 300_000, status="502 Bad Gateway"))) as server:
         answer = get(transport_to(server), max_bytes=1000)
     assert answer.status_code == 502
@@ -218,7 +218,7 @@ def test_a_refused_connection_is_transient_and_says_so_plainly(source: str, name
 
 
 def test_a_connection_that_ends_without_an_answer_is_transient_and_says_so_plainly() -> None:
-    """Where the operating system says nothing, the kind of error is named."""
+    """Without a text of the operating system, the message names the kind of error."""
     with RawServer(sending(b"")) as server, pytest.raises(APIConnectionError) as caught:
         get(transport_to(server))
     assert str(caught.value) == (

@@ -53,7 +53,7 @@ def test_row_11_an_answer_that_never_ends_ends_at_the_deadline(
 
 
 def test_row_11_a_server_that_never_accepts_ends_at_the_deadline() -> None:
-    """The connection stands, in the backlog, and nobody reads from it."""
+    """The connection is open, in the backlog, but nothing reads from it."""
     with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
         transport = Transport(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", api_key=KEY)
         started = time.monotonic()
@@ -128,7 +128,7 @@ def test_row_11_silence_is_told_as_a_timeout(monkeypatch: pytest.MonkeyPatch, se
 
 @pytest.mark.skipif(sys.platform != "linux", reason="fills a queue of connections as Linux keeps it")
 def test_row_11_a_connection_that_is_never_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Connecting has a short limit of its own, long before the deadline, and is told as a timeout."""
+    """Connecting has its own short limit, long before the deadline, and is reported as a timeout."""
     monkeypatch.setattr("linq_provider.api.transport.CONNECT_TIMEOUT", 0.2)
     with contextlib.ExitStack() as stack:
         full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))

@@ -1,4 +1,4 @@
-"""What lies between an exchange and the API: proxies, certificates, and what the environment says of them."""
+"""What is between an exchange and the API: proxies, certificates, and their environment variables."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_row_30_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture(scope="module")
 def authority() -> trustme.CA:
-    """A certificate authority that nobody trusts."""
+    """A certificate authority that is not trusted."""
     return trustme.CA()
 
 
@@ -160,7 +160,7 @@ def test_row_30_a_proxy_that_resets_is_tried_again(monkeypatch: pytest.MonkeyPat
 def test_row_30_a_proxy_on_a_port_that_looks_like_407_is_not_taken_for_a_login(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Only the proxy's answer says 407, not its address."""
+    """A 407 is recognized in the proxy's answer, not in its address."""
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:407")
     with pytest.raises(APIConnectionError) as caught:
         get(Transport(base_url="https://api.linq.example", api_key=KEY))
@@ -195,7 +195,7 @@ def test_row_30_a_proxy_that_is_no_address_is_not_tried_again(monkeypatch: pytes
 def test_the_proxy_of_a_request_is_known(
     monkeypatch: pytest.MonkeyPatch, base_url: str, no_proxy: str, proxy: str | None
 ) -> None:
-    """What `doctor` tells is what a request does: NO_PROXY counts, and this machine needs no proxy."""
+    """`doctor` reports what a request does: NO_PROXY counts, and this machine needs no proxy."""
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert proxy_of(base_url) == proxy
@@ -219,7 +219,7 @@ def test_row_12_an_unknown_authority_is_refused_in_one_attempt(authority: trustm
 
 
 def test_row_12_a_self_signed_certificate_is_refused_in_one_attempt(authority: trustme.CA) -> None:
-    """What a server shows that signed its certificate itself; the message says so."""
+    """A server with a self-signed certificate; the message says so."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with authority.cert_pem.tempfile() as certificate, authority.private_key_pem.tempfile() as key:
         context.load_cert_chain(certificate, key)
@@ -275,7 +275,7 @@ def test_row_12_plain_http_on_a_tls_port_is_refused_in_one_attempt() -> None:
 
 
 def test_row_12_a_tls_handshake_that_breaks_off_is_tried_again() -> None:
-    """An end of the connection says nothing against the certificate: max_retries more attempts."""
+    """A closed connection does not mean a bad certificate: max_retries more attempts are made."""
 
     def serve(server: RawServer, connection: socket.socket) -> None:
         server.received.append(connection.recv(65536))

@@ -26,7 +26,7 @@ def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run() -> Run:
     """A command with its arguments, and variables of the environment by name: exit status, stdout, stderr."""
-    # click before 8.2 mixes the two streams where it is not told otherwise; later versions take no such argument.
+    # click before 8.2 mixes the two streams by default; later versions do not have this argument.
     mixing = "mix_stderr" in inspect.signature(CliRunner).parameters
     runner = CliRunner(mix_stderr=False) if mixing else CliRunner()  # type: ignore[call-arg]
 
@@ -38,7 +38,7 @@ def run() -> Run:
 
 
 class Terminal:
-    """A terminal of 120 columns that knows colours; programs write to it by its descriptor."""
+    """A terminal of 120 columns with colours; programs write to its descriptor."""
 
     def __init__(self, reader: ThreadPoolExecutor) -> None:
         ours, self.descriptor = pty.openpty()
@@ -53,7 +53,7 @@ class Terminal:
 
 
 def _printed(ours: int) -> str:
-    """What appears on a terminal until its last user is gone."""
+    """What appears on a terminal until its last user has closed it."""
     shown = b""
     try:
         while data := os.read(ours, 65536):

@@ -32,7 +32,7 @@ def test_without_a_command_there_is_help(run: Run) -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion(run: Run, shell: str) -> None:
-    """What the help says switches completion on: the shell gets a script, and that script the commands."""
+    """The command in the help enables completion: it gives the shell a script, which completes the commands."""
     variable = "_LINQ_PROVIDER_COMPLETE"
     assert variable in run(**{variable: f"{shell}_source"})[1]
     words = {"COMP_WORDS": "linq-provider d" if shell != "fish" else "d", "COMP_CWORD": "1" if shell != "fish" else "d"}
@@ -52,7 +52,7 @@ def test_version(run: Run) -> None:
     [["nonsense"], ["numbers", "--nonsense"], ["drift"], ["drift", "--roster"], ["export", "--format", "x"]],
 )
 def test_wrong_usage_is_one_sentence_and_exit_1(run: Run, arguments: list[str]) -> None:
-    """Wrong usage is one line on stderr that names the help, and exit 1, because 2 says drift."""
+    """Wrong usage is one line on stderr that names the help, and exit 1, because 2 means drift."""
     code, shown, said = run(*arguments)
     assert (code, shown) == (1, "")
     assert said.endswith("--help`.\n")
@@ -63,7 +63,7 @@ def test_wrong_usage_is_one_sentence_and_exit_1(run: Run, arguments: list[str]) 
     "arguments", [["numbers", "--jsn"], ["export", "--forc"], ["emulator", "--port", "x"], ["xyz"]]
 )
 def test_wrong_usage_ends_with_one_mark(run: Run, arguments: list[str]) -> None:
-    """What click says may end with a mark of its own; no other stands behind it."""
+    """If a message of click already ends with a punctuation mark, no other is added."""
     said = run(*arguments)[2]
     assert re.search(r"(?<![.?])[.?] See `", said) or re.search(r"\?\)\. See `", said), said
 

@@ -1,6 +1,6 @@
 """`linq-provider doctor`: each check with what it finds, and how to fix it.
 
-A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+A shell script replaces the Pulumi CLI; tests/engine/test_cli.py uses the real one.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def machine(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 @pytest.fixture
 def doctor(machine: Path, run: Run) -> Doctor:
-    """The command: its exit status, and what `--json` tells of each check."""
+    """Run the command: its exit status, and each check in `--json`."""
 
     def doctor(*arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
         code, shown, said = run("doctor", "--json", *arguments)
@@ -277,7 +277,7 @@ def test_a_key_that_sees_nothing(doctor: Doctor, emulator: Emulator) -> None:
 
 
 def test_nobody_there(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that nobody listens on is a failure of the API, with the next step."""
+    """A port on which nothing listens is a failure of the API, with the next step."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
         monkeypatch.setenv("LINQ_API_V3_BASE_URL", f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -346,7 +346,7 @@ def test_an_override(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_the_key_of_a_stack(doctor: Doctor, machine: Path, config: dict[str, object], mark: str, finding: str) -> None:
-    """A key that stands in the stack in plaintext fails; none at all does not."""
+    """A key that the stack has in plaintext fails; no key at all does not."""
     (machine / "config").write_text(json.dumps(config))
     code, checks = doctor("--stack", "dev")
     assert code == int(mark == "fails")
@@ -410,7 +410,7 @@ def test_programs_are_told_no_secret(doctor: Doctor, machine: Path, monkeypatch:
 
 
 def test_code_of_the_current_folder_is_not_run(doctor: Doctor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A project folder with modules of the names that are imported does not come to run any of them."""
+    """Modules in the project folder that have the names of imported ones are never run."""
     for name in ("linq_provider", "pulumi", "json", "sitecustomize"):
         Path(f"{name}.py").write_text(f"open({str(tmp_path / 'harm')!r}, 'w')\n__version__ = '666'\n")
     monkeypatch.setenv("PULUMI_PYTHON_CMD", sys.executable)

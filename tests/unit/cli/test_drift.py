@@ -1,6 +1,6 @@
 """`linq-provider drift`: declared by a roster, or by the state of a stack, compared with what is live.
 
-A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+A shell script replaces the Pulumi CLI; tests/engine/test_cli.py uses the real one.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def drift(emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """The command, run in a folder of its own, with the key in the environment: exit status, stdout, stderr."""
+    """Run the command in a separate folder, with the key in the environment: exit status, stdout, stderr."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LINQ_API_V3_API_KEY", emulator.api_key)
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
@@ -58,7 +58,7 @@ def roster(text: str) -> tuple[str, str]:
 
 
 def test_no_drift(drift: Run) -> None:
-    """Where every declared line does what is declared, stdout is empty, stderr says how many they are, and exit is 0."""
+    """If every declared line is as declared, stdout is empty, stderr says how many there are, and exit is 0."""
     assert drift(*roster(f'"{A}": "{OFFICE}"\n{B_ID}: ""\n')) == (
         0,
         "",
@@ -162,7 +162,7 @@ def test_one_empty_list_is_asked_again(drift: Run, emulator: Emulator) -> None:
     ],
 )
 def test_wrong_use_is_not_drift(drift: Run, emulator: Emulator, arguments: tuple[str, ...], words: str) -> None:
-    """Wrong usage and a roster that cannot be used are exit 1, never the 2 that says drift, without a request."""
+    """Wrong usage and a roster that cannot be used are exit 1, never the 2 that means drift, without a request."""
     Path("empty.yaml").touch()
     code, shown, said = drift(*arguments)
     assert (code, shown) == (1, "")
@@ -217,7 +217,7 @@ def one(name: str, id_: str, number: Any, phone_number: Any, **more: Any) -> dic
 
 
 def provider(name: str, **inputs: Any) -> dict[str, Any]:
-    """A provider with these settings of the namespace `linq`; the engine gives its own, the default one, no parent."""
+    """A provider with these settings of the namespace `linq`; the engine's own, the default one, has no parent."""
     return {
         "urn": f"{STACK}{PROVIDER}::{name}",
         "id": "19153d0e-a3c1-4508-ba95-ac69705254f5",
@@ -301,7 +301,7 @@ def test_what_is_not_declared(drift: Run, state: State) -> None:
 
 @pytest.mark.parametrize("text", ['{"version": 3, "deployment": null}', '{"version": 3, "deployment": {}}'])
 def test_a_stack_without_resources(drift: Run, state: State, tmp_path: Path, text: str) -> None:
-    """A stack that was never deployed declares nothing, which is said."""
+    """A stack that was never deployed declares nothing, and stderr says so."""
     state()
     (tmp_path / "bin" / "stack").write_text(text)
     assert drift("--stack", "dev") == (0, "", "Nothing was compared: stack dev declares no line.\n")
@@ -334,7 +334,7 @@ def emea(away: Emulator, key: str | None = None) -> dict[str, Any]:
 
 
 def test_several_accounts(drift: Run, state: State, emulator: Emulator, away: Emulator) -> None:
-    """Resources of a linq.Provider are compared with its account, with its key, those of the stack with its own."""
+    """Resources of a linq.Provider are compared with its account, by its key; the others with the stack's account."""
     state(emea(away), in_emea(LONDON_ID, DESK), one("a", A_ID, OFFICE, A))
     assert drift("--stack", "dev")[:2] == (2, f"changed\t{LONDON}\t{DESK}\tnot forwarded\tlondon\n")
     assert [request.method for request in (*emulator.requests, *away.requests)] == ["GET", "GET"]
@@ -351,7 +351,7 @@ def test_another_account_inherits_nothing(
 
 
 def test_an_account_that_cannot_be_read(drift: Run, state: State, away: Emulator) -> None:
-    """Where one account refuses its key, it could not be told: exit 1, and the error names the provider."""
+    """If one account refuses its key, the result is unknown: exit 1, and the error names the provider."""
     state(emea(away, "canary-7f3d1c9a"), in_emea(LONDON_ID, ""), one("a", A_ID, DESK, A))
     code, shown, said = drift("--stack", "dev")
     assert (code, shown) == (1, "")
@@ -522,7 +522,7 @@ def test_undeclared_lines_of_every_account(drift: Run, state: State, emulator: E
 
 
 def test_undeclared_lines_without_a_key_of_the_stack(drift: Run, state: State, away: Emulator, tmp_path: Path) -> None:
-    """A stack that knows its accounts by `linq.Provider` alone needs no key of its own."""
+    """A stack whose accounts are all those of a `linq.Provider` needs no key of its own."""
     (tmp_path / "bin" / "config").write_text("{}")
     state(emea(away), in_emea(LONDON_ID, ""))
     assert drift("--stack", "dev", "--undeclared")[:2] == (0, "")

@@ -1,4 +1,4 @@
-"""`linq-provider emulator`, in a process of its own: it serves until it is told to stop."""
+"""`linq-provider emulator`, in a separate process: it serves until it gets a signal."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_it_fails_on_request_and_limits_the_rate() -> None:
 
 @pytest.fixture
 def _signals_as_before() -> Iterator[None]:
-    """The command listens to signals, and this process is not its own."""
+    """The command handles signals, so it cannot run in this process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, listener in before.items():

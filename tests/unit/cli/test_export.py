@@ -62,7 +62,7 @@ ROSTER = """\
 "+12025550100": "+12025559999"  # iMessage, 182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e
 "+12025550101": ""  # 29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10
 """
-COUNT = "2 lines, 1 of them forwarded"  # what stderr says of the account
+COUNT = "2 lines, 1 of them forwarded"  # the summary on stderr
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -159,7 +159,7 @@ def test_formatted_and_linted(export: Run, lines: int) -> None:
 
 
 def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -> None:
-    """A target that is no number, and lines that forward in a circle, stand as comments with why; stderr counts them."""
+    """An invalid target, and lines that forward in a circle, become comments with the reason; stderr counts them."""
     emulator.set_forwarding("+12025550101", "office")
     for number, target in [("+12025550102", "+12025550103"), ("+12025550103", "+12025550102"), ("+12025550104", "+12025550102")]:  # fmt: skip
         emulator.add_number(number, target)
@@ -183,7 +183,7 @@ def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -
 
 
 def test_a_roster_in_csv_is_read_back(export: Run, emulator: Emulator) -> None:
-    """For spreadsheets: a line that is not forwarded says none, and the columns that are for people are ignored."""
+    """For spreadsheets: a line that is not forwarded has none, and the columns for people are ignored."""
     kinds = [line.line_type or "" for line in emulator.phone_numbers]
     assert export("--format", "csv")[1] == (
         "line,forwarding_number,type,id\n"
@@ -253,7 +253,7 @@ def test_a_number_that_names_two_lines() -> None:
 
 
 def test_text_of_the_server_stays_a_comment(export: Run) -> None:
-    """What the server says cannot become code, or another line of a roster."""
+    """Text of the server cannot become code, or another line of a roster."""
     evil = 'x"""\nimport os\n"+12025550109": "+12025559999"\u2028y'
     with Emulator([{"phone_number": "+12025550100", "line_type": evil}]) as other:
         _, program, _ = export(url=other.url)
@@ -316,7 +316,7 @@ def test_a_file_that_cannot_be_written(export: Run) -> None:
 
 
 def test_a_folder_is_no_file(export: Run, emulator: Emulator) -> None:
-    """A folder in place of the file is told before anything is asked, without advice to force it."""
+    """A folder instead of a file is reported before any request, without advice to use --force."""
     code, _, said = export("-o", ".")
     assert code == 1
     assert "File '.' is a directory" in said
@@ -326,7 +326,7 @@ def test_a_folder_is_no_file(export: Run, emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("arguments", [["-o", "lines.txt"], ["-o", "lines"], ["-o", "lines.csv", "--format", "yaml"]])
 def test_a_name_that_nobody_would_read(export: Run, emulator: Emulator, arguments: list[str]) -> None:
-    """A program has to end in .py, a roster in .yaml, .yml or .csv; else it is refused before anything is asked."""
+    """A program must end in .py, a roster in .yaml, .yml or .csv; others are refused before any request."""
     code, text, said = export(*arguments)
     assert (code, text) == (1, "")
     assert f"{arguments[1]} is not a name for " in said

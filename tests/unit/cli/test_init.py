@@ -151,7 +151,7 @@ def test_the_name_of_the_project(run: Run, emulator: Emulator, folder: str, name
 
 @pytest.mark.usefixtures("emulator")
 def test_text_of_the_server_is_not_filled_in(run: Run) -> None:
-    """What the server says is written as it is, whatever it looks like."""
+    """Text of the server is written as it is, whatever it looks like."""
     with Emulator([{"phone_number": "+12025550100", "line_type": "${VERSION} $$ {file}"}]) as other:
         run("init", "--from-account", LINQ_API_V3_BASE_URL=other.url, LINQ_API_V3_API_KEY=other.api_key)
     assert "# ${VERSION} $$ {file}, " in Path("lines.yaml").read_text()

@@ -138,7 +138,7 @@ def test_what_no_proxy_only_seems_to_take_out(way: Way, base_url: str, no_proxy:
 
 @pytest.mark.parametrize("no_proxy", ["other.example:443", "10.9.9.9/x", "example.api:443", "http://user:canary@x:1"])
 def test_what_no_proxy_does_not_mean(way: Way, no_proxy: str) -> None:
-    """Any other entry is nobody's business."""
+    """Any other entry is ignored."""
     assert way(HTTPS_PROXY=PROXY, NO_PROXY=no_proxy).mark is Mark.OK
 
 

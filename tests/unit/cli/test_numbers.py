@@ -95,7 +95,7 @@ def test_ids_on_a_narrow_terminal_are_whole(
 
 
 def test_no_lines_are_told(numbers: Numbers, emulator: Emulator) -> None:
-    """A key that sees nothing is told on stderr: an empty table alone would look like a fault of the command."""
+    """A key that sees nothing is reported on stderr: an empty table alone would look like a bug of the command."""
     for line in emulator.phone_numbers:
         emulator.remove_number(line.id)
     assert numbers() == (0, "", "This key sees no lines at all: is it the right account?\n")

@@ -65,7 +65,7 @@ def test_the_exit_status_is_that_of_the_process(
 @pytest.mark.usefixtures("emulator")
 @pytest.mark.parametrize("arguments", [["numbers"], ["export"], ["numbers", "--json"]])
 def test_a_reader_that_went_away(arguments: list[str]) -> None:
-    """Where nobody reads the pipe any more, as after `| head`, the command ends without a word."""
+    """If nothing reads the pipe any more, as after `| head`, the command ends without a message."""
     reader, writer = os.pipe()
     os.close(reader)
     with os.fdopen(writer, "wb") as pipe:
@@ -74,7 +74,7 @@ def test_a_reader_that_went_away(arguments: list[str]) -> None:
 
 @pytest.mark.usefixtures("emulator")
 def test_stdout_that_is_closed() -> None:
-    """With stdout closed by the shell the command ends without a word."""
+    """If the shell has closed stdout, the command ends without a message."""
     assert ended("sh", "-c", 'exec "$@" >&-', "sh", *MODULE, "numbers")[2] == ""
 
 

@@ -1,6 +1,6 @@
-"""Key and settings from a stack, and what the Pulumi CLI says when there are none.
+"""Key and settings from a stack, and the messages when there are none.
 
-A shell script stands in for the Pulumi CLI; tests/engine/test_cli.py uses the real one.
+A shell script replaces the Pulumi CLI; tests/engine/test_cli.py uses the real one.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def test_a_setting_of_the_stack_that_cannot_be_used(numbers: Numbers) -> None:
 
 
 def test_the_key_is_never_an_argument(numbers: Numbers, tmp_path: Path) -> None:
-    """Only the name of the stack goes to the Pulumi CLI, which is told to ask nothing and to look for no update."""
+    """Only the name of the stack is passed to the Pulumi CLI, which must neither prompt nor look for updates."""
     numbers(f'echo "$@" "$PULUMI_SKIP_UPDATE_CHECK" > "{tmp_path}/called"')
     called = (tmp_path / "called").read_text()
     assert called == "config --show-secrets --json --stack=dev --non-interactive --color=never true\n"
@@ -136,7 +136,7 @@ def test_a_stack_that_cannot_be_read(numbers: Numbers, emulator: Emulator, scrip
 
 
 def test_without_the_pulumi_cli(numbers: Numbers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Without a `pulumi` on PATH the error says how to go on without it."""
+    """Without a `pulumi` on PATH the error says what to do without it."""
     (tmp_path / "empty").mkdir()
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert numbers("") == (
@@ -213,5 +213,5 @@ def test_what_can_be_the_name_of_a_stack(run: Run, tmp_path: Path, name: str) ->
 
 @pytest.mark.parametrize("answer", ["[]", "null", '"x"', "3", "{"])
 def test_an_answer_of_another_shape(numbers: Numbers, answer: str) -> None:
-    """What is JSON but no object is told like what is no JSON at all."""
+    """JSON that is not an object is reported like text that is not JSON."""
     assert numbers(f"echo '{answer}'")[2].startswith("`pulumi config` printed no JSON.")

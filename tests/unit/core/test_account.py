@@ -81,7 +81,7 @@ def methods(emulator: Emulator) -> list[str]:
 
 
 def forwarding(account: Account, identity: str = SALES) -> str:
-    """Where the account says that the line forwards to."""
+    """What the line forwards to, according to the account."""
     return account.require(identity).forwarding_number
 
 
@@ -180,7 +180,7 @@ def test_an_own_write_is_believed_for_5_seconds(
 
 
 def test_what_is_as_recorded_costs_one_list(account: Account, emulator: Emulator, clock: Clock) -> None:
-    """Where list and state agree, nothing is asked again and nobody waits."""
+    """If list and state agree, there is no second request and no wait."""
     assert confirmed(account) == PhoneNumber(SALES, SALES_NUMBER, "", "iMessage")
     assert methods(emulator) == ["GET"]
     assert clock.now == 1000
@@ -232,7 +232,7 @@ def test_a_thousand_surprises_cost_two_more_lists(client: LinqClient, emulator: 
 
 
 def test_a_surprise_in_a_later_list_is_asked_for_again(account: Account, emulator: Emulator) -> None:
-    """That one line was confirmed says nothing of another, which only the last list lacks."""
+    """A confirmed line does not confirm that another is gone, which only the last list lacks."""
     emulator.set_forwarding(SALES, ELSEWHERE)
     emulator.fail(Fault.list_lag(0), times=2)
     emulator.fail(Fault.list_lacks(SUPPORT))
@@ -265,7 +265,7 @@ def test_lists_that_never_agree_decide_nothing(account: Account, emulator: Emula
 
 
 def test_a_failure_while_asking_again_is_an_error(account: Account, emulator: Emulator) -> None:
-    """A list that cannot be had does not confirm what the last one said."""
+    """A failed list call does not confirm the last list."""
     emulator.fail(Fault.list_lacks(SALES))
     emulator.fail(Fault.server_error(), times=None)
     with pytest.raises(InternalServerError):
@@ -325,7 +325,7 @@ def test_a_failed_write_changes_nothing_here(account: Account, emulator: Emulato
     "fault", [Fault.error(404), Fault.error(400), Fault.reset_before_read()], ids=lambda fault: fault.name
 )
 def test_a_failed_write_names_the_number_and_the_id(account: Account, emulator: Emulator, fault: Fault) -> None:
-    """Who declared the line by its number has never seen its id."""
+    """A program that declares the line by its number has never seen its id."""
     line = account.require(SALES_NUMBER)
     emulator.fail(fault, times=None)
     with pytest.raises(

@@ -42,7 +42,7 @@ def answered(cls: type[LinqError], status_code: int) -> LinqError:
 
 
 def test_one_failure_does_not_stop_the_others() -> None:
-    """Every call is made; the failures are told by line, in the order of the calls."""
+    """Every call is made; the failures are returned by line, in the order of the calls."""
     made: list[str] = []
     refused, gone = RefusedError("no"), answered(NotFoundError, 404)
     calls = {f"line-{n}": (lambda n=n: made.append(n)) for n in range(20)}
@@ -84,7 +84,7 @@ def test_as_many_at_a_time_as_allowed() -> None:
     ],
 )
 def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> None:
-    """After failures in a row, or one refused key, the rest is not tried, and each line says so."""
+    """After failures in a row, or one refused key, the rest is not tried, and the error of each line says so."""
     tried: list[int] = []
 
     def fail(n: int) -> object:
@@ -101,14 +101,14 @@ def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> N
 
 @pytest.mark.parametrize("error", [RefusedError("somebody else's"), answered(NotFoundError, 404)])
 def test_failures_of_single_lines_never_stop_a_run(error: LinqError) -> None:
-    """What concerns one line only says nothing of the others, however often it happens."""
+    """A failure of one line only does not stop the others, however often it happens."""
     errors = run(1, {str(n): failing(error) for n in range(50)})
     assert list(errors.values()) == [error] * 50
 
 
 @pytest.mark.parametrize("between", [failing(RefusedError("somebody else's")), lambda: None])
 def test_failures_that_are_not_in_a_row_stop_nothing(between: Callable[[], object]) -> None:
-    """After a line that was written, or failed for a reason of its own, the service is not down."""
+    """If a line was written, or failed for its own reason, the service is not down."""
     down = answered(InternalServerError, 503)
     errors = run(1, {str(n): between if n % 3 == 2 else failing(down) for n in range(30)})
     assert [error for error in errors.values() if error is down] == [down] * 20
@@ -121,7 +121,7 @@ def test_an_error_that_is_not_ours_is_raised() -> None:
 
 
 def test_it_says_how_far_it_is() -> None:
-    """While a long call is under way the user hears how many lines are done, and how many requests were sent again."""
+    """During a long call the user sees how many lines are done, and how many requests were sent again."""
     told = threading.Event()
     said: list[str] = []
     counts = iter([2, 5])
@@ -136,7 +136,7 @@ def test_it_says_how_far_it_is() -> None:
 
 
 def test_a_short_run_says_nothing() -> None:
-    """Nobody needs to hear how far a run is that ends at once."""
+    """The progress of a run that ends at once is not reported."""
     said: list[str] = []
     run(2, {"a": lambda: None}, notify=said.append)
     assert said == []

@@ -1,4 +1,4 @@
-"""What the program declares and who holds which line, as far as one provider process is told."""
+"""What the program declares, and which resource has which line, as one provider process knows it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_line_is_declared_under_either_name() -> None:
 
 
 def test_an_unknown_number_is_declared_too() -> None:
-    """A line whose number is not known yet is declared, and says nothing about where it forwards."""
+    """A line whose number is not known yet is declared, without a number."""
     declarations = Declarations()
     declarations.declare({SALES: None})
     assert declarations.declares(SALES)
@@ -55,7 +55,7 @@ def test_one_line_with_two_numbers_is_refused() -> None:
 
 
 def test_a_replacement_of_an_unchanged_resource_takes_its_line() -> None:
-    """After an interrupted replacement the engine creates a resource anew that diff found unchanged."""
+    """After an interrupted replacement the engine creates a resource again although diff found it unchanged."""
     declarations = Declarations()
     declarations.mark_unchanged(SALES, SALES_NUMBER)
     with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
@@ -126,7 +126,7 @@ def test_the_recorded_number_is_known_until_the_line_is_held() -> None:
 
 
 def test_a_released_line_can_be_taken_again() -> None:
-    """What was taken by somebody who failed as a whole is free for the next attempt, and for nobody's silence."""
+    """The lines of a resource that failed may be claimed by the next attempt, but not cleared."""
     declarations = Declarations()
     with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES_NUMBER):
         pass
@@ -160,14 +160,14 @@ def test_a_planned_number_is_known_before_it_is_declared() -> None:
 
 @pytest.mark.parametrize(("allowed", "most"), [((), None), ((0,), 0), ((3, 7), 7), ((7, 3), 7)])
 def test_the_clears_that_new_fleets_allow(allowed: tuple[int, ...], most: int | None) -> None:
-    """The most that any fleet allows which this run creates; nothing is said where it creates none."""
+    """The highest value of all fleets that this run creates; None if it creates none."""
     declarations = Declarations()
     for each in allowed:
         declarations.new_fleet(each)
     assert declarations.allowed_clears == most
 
 
-# Who has a line, and who gives it up
+# Which resource has a line, and which gives it up
 
 
 def owner(*, fails: bool = False, **facts: bool) -> Owner | None:
@@ -191,7 +191,7 @@ def test_a_line_that_nobody_declares_has_no_owner() -> None:
 
 
 def test_an_owner_may_declare_an_unknown_number() -> None:
-    """The line is not cleared, and nobody knows yet where it will forward."""
+    """The line is not cleared, and its new number is not known yet."""
     declarations = Declarations()
     declarations.declare({SALES: None})
     assert declarations.owner(SALES) == Owner(None, lost=False, pending=True)
@@ -220,7 +220,7 @@ def test_an_owner_has_its_line_or_will_have(facts: dict[str, bool]) -> None:
     ],
 )
 def test_an_owner_that_no_state_will_have_is_lost(facts: dict[str, bool], lost: bool) -> None:
-    """Who failed, or was skipped in a run that failed, is no owner to hand a line over to."""
+    """A line is not handed over to a resource that failed, or was skipped in a run that failed."""
     found = owner(fails=True, **facts)
     assert found is not None
     assert (found.number, found.lost) == (OFFICE, lost)
@@ -230,7 +230,7 @@ def test_an_owner_that_no_state_will_have_is_lost(facts: dict[str, bool], lost: 
 
 
 def test_processes_of_a_run_share_what_they_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What one process declares, writes or clears, another one knows; a claim of one is refused to the other."""
+    """What one process declares, writes or clears, another one knows; it cannot claim what the first has claimed."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     first, second = (Declarations(RunLog("127.0.0.1:1")) for _ in range(2))
     first.declare({SALES_NUMBER: OFFICE})

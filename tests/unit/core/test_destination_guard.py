@@ -1,4 +1,4 @@
-"""When the rule for destinations applies, and what is said of numbers to which it does not."""
+"""When the rule for destinations applies, and what is reported about numbers to which it does not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; i
 
 @pytest.fixture
 def said() -> list[str]:
-    """What the user is told."""
+    """The messages to the user."""
     return []
 
 
@@ -49,7 +49,7 @@ def test_what_is_allowed_or_not_known_yet_passes(guard: DestinationGuard, number
 
 
 def test_a_number_of_the_state_stays_usable_and_is_counted(guard: DestinationGuard, said: list[str]) -> None:
-    """One line says how many there are and what holds now; it names no number."""
+    """One line of text says how many there are and what the rule is; it repeats no number."""
     for olds, news in [
         (declared(LONDON), declared(LONDON)),
         (declared(LONDON), Inputs("182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", None, LONDON, overwrite=True)),

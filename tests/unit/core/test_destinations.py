@@ -77,7 +77,7 @@ def test_a_number_has_to_pass_both_settings(configured: str | None, environment:
 
 
 def test_the_message_names_setting_and_country_and_no_number() -> None:
-    """It also says what would allow it."""
+    """The message also says what would allow it."""
     assert rule("US").problem(LONDON) == (
         "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there"
     )
@@ -99,7 +99,7 @@ def test_the_message_names_setting_and_country_and_no_number() -> None:
     ("allowed", "hint"), [("UK", "such as GB."), ("XX", "GB for the United Kingdom"), ("EU", "GB for the United")]
 )
 def test_a_country_that_is_none_is_refused(allowed: str, hint: str) -> None:
-    """No number could ever pass it, which nobody can mean."""
+    """No number could ever satisfy it, so it must be a mistake."""
     with pytest.raises(ConfigurationError) as refused:
         rule(allowed)
     assert str(refused.value).startswith(f"linq:allowedForwardings names {allowed}, which is not a country.")
@@ -134,7 +134,7 @@ def test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else(
 
 
 def test_the_environment_can_forbid_the_premium_rate_that_a_stack_allows() -> None:
-    """A setting only narrows: both have to allow it, and the message names the one that does not."""
+    """Settings only restrict: both must allow a number, and the message names the one that does not."""
     assert rule("*", "US").problem(PREMIUM) == (
         "is a premium-rate number in the United States (+1); only *, or a prefix longer than +1, in"
         " LINQ_ALLOWED_FORWARDINGS allows it"
@@ -204,7 +204,7 @@ def test_a_line_is_asked_for_its_length_only() -> None:
     ],
 )
 def test_a_range_that_is_not_in_use_is_doubted_and_not_refused(number: str, country: str | None) -> None:
-    """New ranges appear before the metadata knows them. What is refused is not doubted as well."""
+    """New ranges appear before the metadata knows them. A number that is refused is not also doubtful."""
     assert UNRESTRICTED.doubt(number) == country
     if country:
         assert UNRESTRICTED.problem(number) is None

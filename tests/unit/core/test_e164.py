@@ -67,7 +67,7 @@ def test_row_29_look_alikes_are_refused(text: str) -> None:
     assert e164_problem(text) is not None
 
 
-# How numbers are spoiled, and what is said of them
+# How numbers are damaged, and the hints
 
 REMOVE = {
     "+1 415 555 0100": "spaces",
@@ -193,7 +193,7 @@ def test_ten_thousand_strings_are_told_apart_and_not_repeated() -> None:
 
 
 def test_row_29_digits_of_another_script_do_not_only_lack_the_plus() -> None:
-    """A number without '+' in other digits is not told that '+' is all it lacks."""
+    """The hint for a number in other digits without '+' is not only to add '+'."""
     assert "put + in front" not in str(e164_problem("1٤155550123"))
 
 
@@ -206,5 +206,5 @@ def test_any_text_gets_a_sentence(text: str) -> None:
 
 
 def test_a_long_text_is_no_long_wait() -> None:
-    """Nobody has to look at ten million characters to know that they are no phone number."""
+    """A text of ten million characters is refused without being examined."""
     assert e164_problem("1 " * 5_000_000) == "is not in E.164 format: it is longer than any phone number"

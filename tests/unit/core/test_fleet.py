@@ -1,4 +1,4 @@
-"""Many forwardings as one: what is refused, what is written, what is left, and what the user is told."""
+"""Many forwardings as one: what is refused, what is written, what is kept, and what is reported."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Process:
 
 @dataclass
 class World:
-    """An account of 100 lines, and what the user was told."""
+    """An account of 100 lines, and the messages to the user."""
 
     emulator: Emulator
     client: LinqClient
@@ -168,7 +168,7 @@ def test_each_wrong_argument_is_told(fleet: FleetLifecycle) -> None:
 
 
 def test_one_line_under_two_names(fleet: FleetLifecycle, world: World) -> None:
-    """A line that stands in the map by its number and by its id is refused at preview, in whichever order."""
+    """A line that is in the map both by its number and by its id is refused at preview, in either order."""
     line = world.lines[0]
     for names in ((line.phone_number, line.id), (line.id, line.phone_number)):
         (found,) = problems(fleet, Fleet(dict.fromkeys(names, OFFICE)))
@@ -204,7 +204,7 @@ def test_a_refused_key_is_told_once(world: World) -> None:
 
 
 def test_a_removal_needs_a_key_at_preview(world: World) -> None:
-    """Taking lines out is a change: preview looks, and tells of a refused key."""
+    """Removing lines is a change: preview makes a request, and reports a refused key."""
     world.emulator.fail(Fault.parse("401"), times=None)
     (found,) = problems(world.process().fleet, everyone(world.numbers(19)), everyone(world.numbers(20)))
     assert "HTTP 401" in found
@@ -230,7 +230,7 @@ def test_what_is_not_known_yet_passes(fleet: FleetLifecycle, world: World) -> No
 
 
 def test_preview_tells_what_overwrite_takes_over(fleet: FleetLifecycle, world: World) -> None:
-    """The lines that somebody else points elsewhere are named, with their live number, before anything is written."""
+    """The lines that somebody else forwards are named, with their live number, before anything is written."""
     a, b, c = world.numbers(3)
     world.set(a, ELSEWHERE)
     world.set(b, OFFICE)
@@ -239,7 +239,7 @@ def test_preview_tells_what_overwrite_takes_over(fleet: FleetLifecycle, world: W
 
 
 def test_overwrite_is_meant_for_the_lines_that_it_names(fleet: FleetLifecycle, world: World) -> None:
-    """A list of lines lets those be taken over, and no other."""
+    """With a list of lines, only those are overwritten."""
     a, b = world.numbers(2)
     world.set(a, ELSEWHERE)
     world.set(b, ELSEWHERE)
@@ -343,7 +343,7 @@ def test_a_partial_failure_names_each_line_and_the_next_run_writes_the_rest(worl
 
 
 def test_a_reverted_program_finds_the_rest_after_a_refresh(world: World) -> None:
-    """After an update that failed in part, read tells what is live, and the old program brings exactly that back."""
+    """After an update that failed in part, read returns what is live, and the old program restores exactly that."""
     lines = world.numbers(20)
     before, after = everyone(lines), everyone(lines, DESK)
     world.process().fleet.create(before)
@@ -363,7 +363,7 @@ def test_a_reverted_program_finds_the_rest_after_a_refresh(world: World) -> None
 
 
 def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
-    """The user hears what was replaced: ten lines by name, and how many more."""
+    """The user sees what was replaced: ten lines by name, and how many more."""
     lines = world.numbers(13)
     for line in lines:
         world.set(line, ELSEWHERE)
@@ -374,7 +374,7 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
 
 
 def test_ten_lines_are_all_of_them(world: World) -> None:
-    """Where every line is named, nothing is said of more."""
+    """If every line is named, no number of further lines is given."""
     lines = world.numbers(10)
     for line in lines:
         world.set(line, ELSEWHERE)
@@ -395,7 +395,7 @@ def test_a_line_taken_out_is_cleared(world: World) -> None:
 
 
 def test_a_line_taken_out_keeps_its_forwarding_with_keep(world: World) -> None:
-    """`removed="keep"` writes nothing, and tells which lines were left."""
+    """`removed="keep"` writes nothing, and reports which lines were kept."""
     lines = world.forwarded(20)
     world.process().fleet.update(everyone(lines), Fleet(dict.fromkeys(lines[1:], OFFICE), removed="keep"))
     assert world.writes() == {}
@@ -544,7 +544,7 @@ def test_delete_with_keep_writes_nothing(world: World) -> None:
 
 
 def test_delete_clears_what_was_applied_and_not_what_was_found(world: World) -> None:
-    """After a refresh found another number, that of the stack is still its own, and the one that was found is not."""
+    """After a refresh found another number, the stack's own number still counts as its own; the one found does not."""
     a, b = world.numbers(2)
     world.set(a, OFFICE)
     world.set(b, ELSEWHERE)
@@ -764,7 +764,7 @@ def failing(world: World, *lines: str) -> None:
 
 @pytest.mark.parametrize("known", [False, True], ids=["create", "update"])
 def test_a_fleet_that_failed_may_try_again(world: World, known: bool) -> None:
-    """The engine may repeat a failed verb in the same process: the lines that were written are not another's."""
+    """The engine may repeat a failed verb in the same process: the lines that were written still belong to it."""
     lines = world.numbers(4)
     olds = everyone(lines[:1]) if known else NEW
     if known:
@@ -784,7 +784,7 @@ def test_a_fleet_that_failed_may_try_again(world: World, known: bool) -> None:
 
 
 def test_a_replacement_under_the_other_names_of_lines_knows_what_is_recorded(world: World) -> None:
-    """An interrupted replacement is created anew, also where the map names its lines otherwise from now on."""
+    """An interrupted replacement is created again, even if the map now names its lines differently."""
     lines = world.forwarded(2)
     ids = [line.id for line in world.emulator.phone_numbers[:2]]
     process, olds, news = world.process(), everyone(lines), everyone(ids, DESK)
@@ -821,7 +821,7 @@ def test_the_refresh_of_an_old_fleet_holds_nothing(world: World) -> None:
 
 
 def test_a_newcomer_does_not_write_over_a_fleet_that_changes(world: World) -> None:
-    """A fleet that changes one line lends the recorded numbers of its others to nobody."""
+    """If a fleet changes one line, no other resource may use the recorded numbers of its other lines."""
     a, b = world.numbers(2)
     world.process().fleet.create(everyone([a, b]))
     process = world.process()
@@ -866,7 +866,7 @@ def test_other_lines_are_no_other_names(world: World) -> None:
 
 
 def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:
-    """A list that lacks a line says nothing of a line that is named by id: it is cleared, and 404 is done."""
+    """A line that is named by id is cleared even if the list lacks it; a 404 counts as done."""
     a, b, c = world.numbers(3)
     ids = everyone([world.id(line) for line in (a, b, c)])
     world.process().fleet.create(ids)
@@ -959,7 +959,7 @@ def test_a_number_of_a_fleet_that_belongs_to_two_lines(world: World) -> None:
 
 
 def test_the_way_out_of_a_foreign_number_is_not_cut_off(world: World) -> None:
-    """Where a line that was taken out belongs to somebody else by now, the error ends with what helps; a refresh does not."""
+    """If somebody else forwards a removed line by now, the error ends with what helps; a refresh does not."""
     lines = world.forwarded(3)
     world.set(lines[0], ELSEWHERE)
     with pytest.raises(FleetError) as refused:
@@ -973,7 +973,7 @@ def test_the_way_out_of_a_foreign_number_is_not_cut_off(world: World) -> None:
 
 
 def test_a_line_that_fails_leaves_nothing_in_doubt(world: World) -> None:
-    """Where the program is not heard, a fleet of which a line fails still clears what was taken out of it."""
+    """If the program does not report its declarations, a fleet with a failing line still clears its removed lines."""
     failing, removed = world.forwarded(2)
     fleet = world.process(hears_program=False, limit=1).fleet  # the line fails before the other one is cleared
     world.emulator.fail(Fault.server_error(), method="PUT", path_contains=world.id(failing))
@@ -984,7 +984,7 @@ def test_a_line_that_fails_leaves_nothing_in_doubt(world: World) -> None:
 
 
 def test_what_failed_before_leaves_a_clear_in_doubt(world: World) -> None:
-    """Where the program is not heard, nothing is cleared after a resource failed: the program may declare it elsewhere."""
+    """If the program does not report its declarations, nothing is cleared after a resource failed."""
     failing, line, other = world.forwarded(3)
     process = world.process(hears_program=False)
     world.emulator.fail(Fault.server_error(), method="PUT", path_contains=world.id(failing))

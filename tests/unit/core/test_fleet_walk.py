@@ -61,7 +61,7 @@ class Program:
 
 @st.composite
 def programs(draw: st.DrawFn) -> Program:
-    """Each line belongs to one of two fleets, to a single resource, or to nobody."""
+    """Each line belongs to one of two fleets, to a single resource, or to none."""
     owners = draw(st.lists(st.sampled_from(["a", "a", "a", "b", "one", "two", ""]), min_size=LINES, max_size=LINES))
     owner: dict[int, str] = {}
     for line, name in enumerate(owners):
@@ -114,7 +114,7 @@ class Process:
 
 @dataclass(frozen=True)
 class UpOptions:
-    """How `up` is run, and what becomes of one of its writes."""
+    """How `up` is run, and what happens to one of its writes."""
 
     refresh: bool
     continue_on_error: bool
@@ -139,7 +139,7 @@ class Walk(RuleBasedStateMachine):
         self.foreign: set[str] = set()  # lines whose number somebody else set
         self.server = WalkServer(self.account, before_write=self.note_write, after_write=self.foreign.discard)
         self.stack = Stack()
-        self.unknown: set[str] = set()  # lines that no state may know of, after a write that went wrong
+        self.unknown: set[str] = set()  # lines that may be in no state, after a write that went wrong
         self.ever_declared: set[str] = set()
         self.now = 0.0
 
@@ -174,7 +174,7 @@ class Walk(RuleBasedStateMachine):
 
     @rule(on_conflict=conflicts, broken=breaks, spared=st.integers(0, 3), continue_on_error=st.booleans())
     def destroy(self, on_conflict: str, broken: str, spared: int, continue_on_error: bool) -> None:
-        """`pulumi destroy` clears what is this stack's, except what is to be kept, and touches nothing else."""
+        """`pulumi destroy` clears the stack's lines, except those to be kept, and changes nothing else."""
         before, live = self.stack.copy(), self.live()
         owned = {id_ for id_, _ in self.clears(before, NOTHING)}
         self.start_run(on_conflict)
@@ -328,7 +328,7 @@ class Walk(RuleBasedStateMachine):
         if self.server.broken != self.broken_before:
             self.unknown |= {id_ for id_, _ in self.writes} - self.all_held(
                 self.stack
-            )  # no state knows what was under way
+            )  # no state records what was under way
             return
         reasons = [reason for error in errors for reason in reasons_of(error)]
         assert all(REFUSALS.search(reason) for reason in reasons), reasons
@@ -347,7 +347,7 @@ class Walk(RuleBasedStateMachine):
             self.unknown |= foreign | (cleared & self.disputed(before))
 
     def check_no_line_is_lost(self) -> None:
-        """What this stack set and no state holds was cleared, unless no state could know of it."""
+        """A number that this stack set and no state records was cleared, unless no state could record it."""
         self.unknown -= self.all_held(self.stack)
         for id_ in self.ever_declared - self.all_held(self.stack) - self.foreign - self.unknown:
             assert self.live()[id_] == "", "a line forwards, and no state has an owner for it"
@@ -399,16 +399,16 @@ class Walk(RuleBasedStateMachine):
     # What is declared, and what is there
 
     def declared(self, name: str, program: Program) -> Fleet | Inputs:
-        """What the program says of a resource."""
+        """The declaration of a resource."""
         return self.declared_fleet(name, program) if name in FLEETS else self.declared_single(name, program)
 
     def declared_fleet(self, name: str, program: Program) -> Fleet:
-        """What the program says of a fleet."""
+        """The declaration of a fleet."""
         forwardings = {self.identity(line, program): program.number[line] for line in program.lines(name)}
         return Fleet(forwardings, program.overwrite or None, None if program.removed == "clear" else "keep", 100)
 
     def declared_single(self, name: str, program: Program) -> Inputs:
-        """What the program says of a single forwarding."""
+        """The declaration of a single forwarding."""
         (line,) = program.lines(name)
         identity = {"phone_number_id" if line in program.by_id else "phone_number": self.identity(line, program)}
         return Inputs(forwarding_number=program.number[line], overwrite=program.overwrite or None, **identity)
@@ -418,7 +418,7 @@ class Walk(RuleBasedStateMachine):
         return self.lines[line].id if line in program.by_id else self.lines[line].phone_number
 
     def removed(self, name: str, stack: Stack, program: Program) -> str | None:
-        """What a fleet does with a line that it gives up; the state says so where the program has no such fleet."""
+        """What a fleet does with a line that it gives up; taken from the state if the program has no such fleet."""
         return program.removed if name in program.resources else stack.fleets[name].removed
 
     def held(self, stack: Stack, name: str) -> dict[str, str]:
@@ -449,7 +449,7 @@ def refuse(problems: list[str]) -> None:
 
 
 def reasons_of(error: BaseException) -> list[str]:
-    """Why a resource failed; a fleet has a reason for each line, of which its message may not have room for all."""
+    """Why a resource failed; a fleet has a reason for each line, which may not all fit into its message."""
     return [str(each) for each in error.errors.values()] if isinstance(error, FleetError) else [str(error)]
 
 

@@ -114,7 +114,7 @@ def test_create_forwards_the_line(lifecycle: ForwardingLifecycle, world: World) 
 def test_create_adopts_without_a_write(
     lifecycle: ForwardingLifecycle, world: World, to: str, overwrite: bool | None
 ) -> None:
-    """A line that already holds the declared number, "" included, is adopted without a write or a word."""
+    """A line that already holds the declared number, "" included, is adopted without a write or a message."""
     world.emulator.set_forwarding(SALES, to)
     made = lifecycle.create(declared(to, line=SALES, overwrite=overwrite))
     assert made == Outputs(SALES, SALES_NUMBER, to, "phone_number_id", overwrite)
@@ -144,7 +144,7 @@ def test_create_does_not_adopt_from_an_old_list(lifecycle: ForwardingLifecycle, 
 
 @pytest.mark.parametrize("to", [OFFICE, ""])
 def test_create_refuses_somebody_elses_line(world: World, to: str) -> None:
-    """Where check was not allowed to look, too, a line that points elsewhere is refused and stays."""
+    """Even if check made no request, a line that somebody else forwards is refused and not changed."""
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     lifecycle = world.process(live_check=False)
     assert problems(lifecycle, declared(to)) == []
@@ -180,7 +180,7 @@ def test_create_of_an_unknown_number(lifecycle: ForwardingLifecycle, world: Worl
 
 
 def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, world: World) -> None:
-    """With replace_on_changes a line is created anew: the number that its state records is no stranger's."""
+    """With replace_on_changes a line is created again: the number in its state does not count as somebody else's."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.check(declared(OFFICE), declared(DESK))
     assert lifecycle.diff(recorded(OFFICE), declared(DESK)) == Diff(True)
@@ -192,7 +192,7 @@ def test_create_for_a_replacement_of_one_line(lifecycle: ForwardingLifecycle, wo
 
 
 def test_create_for_a_replacement_of_a_line_that_was_cleared(world: World) -> None:
-    """The number that the state records is gone from the line: it is free, and is written."""
+    """The line has lost the number that the state records, so it is free, and is written."""
     run = world.process(live_check=False)
     run.check(declared(OFFICE), declared(DESK))
     run.diff(recorded(OFFICE), declared(DESK))
@@ -306,7 +306,7 @@ def test_update_with_overwrite_says_what_it_replaced(lifecycle: ForwardingLifecy
 
 
 def test_update_of_a_line_that_already_holds_the_number(lifecycle: ForwardingLifecycle, world: World) -> None:
-    """The list may lag behind an earlier change, so it is written where the state says otherwise."""
+    """The list may lag behind an earlier change, so a line is written if the state has another number."""
     world.emulator.set_forwarding(SALES, DESK)
     assert lifecycle.update(recorded(OFFICE), declared(DESK)) == recorded(DESK)
     assert world.writes() == [(SALES, DESK)]
@@ -348,7 +348,7 @@ def test_read_returns_the_declared_inputs_with_the_live_number(
 
 
 def test_read_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: World) -> None:
-    """A line missing from a well-formed list is gone, with one info line about where it may still ring."""
+    """A line missing from a well-formed list is gone, with one info line about where it may still exist."""
     world.emulator.remove_number(SALES)
     assert lifecycle.read(recorded(OFFICE)) is None
     assert world.said == [
@@ -420,7 +420,7 @@ def test_delete_clears_the_line(lifecycle: ForwardingLifecycle, world: World, li
 
 @pytest.mark.parametrize("there", [True, False])
 def test_delete_of_a_line_that_was_never_forwarded(lifecycle: ForwardingLifecycle, world: World, there: bool) -> None:
-    """Where state and list agree that nothing is forwarded, nothing is sent, also where the line is gone."""
+    """If state and list agree that the line is not forwarded, nothing is sent, even if the line is gone."""
     if not there:
         world.emulator.remove_number(SALES)
     lifecycle.delete(recorded(""))
@@ -431,7 +431,7 @@ def test_delete_of_a_line_that_was_never_forwarded(lifecycle: ForwardingLifecycl
 def test_delete_leaves_a_line_that_is_declared_elsewhere(
     lifecycle: ForwardingLifecycle, world: World, line: str
 ) -> None:
-    """A rename is a create and then a delete of one line: nothing is written, and one info line says why."""
+    """A rename is a create and then a delete of one line: nothing is written, and an info line says why."""
     world.emulator.set_forwarding(SALES, OFFICE)
     news, _ = lifecycle.check(NEW, declared(OFFICE, line=line))
     lifecycle.create(news)
@@ -497,7 +497,7 @@ def test_delete_refuses_to_clear_another_number(lifecycle: ForwardingLifecycle, 
 
 
 def test_delete_clears_what_was_applied_and_not_what_was_found(world: World) -> None:
-    """After a refresh found another number, that of the stack is still its own, and the one that was found is not."""
+    """After a refresh found another number, the stack's own number still counts as its own; the one found does not."""
     found = replace(recorded(ELSEWHERE), applied_number=OFFICE)
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     with pytest.raises(RefusedError, match="which this stack did not set"):
@@ -531,7 +531,7 @@ def test_a_failing_delete_is_an_error(lifecycle: ForwardingLifecycle, world: Wor
 def test_delete_leaves_the_number_that_the_other_resource_declares(
     lifecycle: ForwardingLifecycle, world: World, number: str
 ) -> None:
-    """An unchanged resource declares another number than the line has by the old one: it is written, and told."""
+    """If an unchanged resource declares another number than the old resource wrote, it is written and reported."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle.check(declared(number), declared(number))
     lifecycle.diff(recorded(number), declared(number))
@@ -745,7 +745,7 @@ def refreshed_after_a_move(world: World) -> tuple[ForwardingLifecycle, Outputs]:
 
 
 def test_a_replacement_under_the_other_name_of_a_line_knows_what_is_recorded(world: World) -> None:
-    """An interrupted replacement is created anew, also where the program names the line by its number from now on."""
+    """An interrupted replacement is created again, even if the program now names the line by its number."""
     world.emulator.set_forwarding(SALES, OFFICE)
     lifecycle, old, news = world.process(), recorded(OFFICE, by="phone_number_id"), declared(DESK)
     assert problems(lifecycle, news, old.inputs) == []

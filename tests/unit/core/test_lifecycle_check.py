@@ -268,7 +268,7 @@ def test_check_leaves_a_cleared_line_to_update(lifecycle: ForwardingLifecycle, w
 def test_check_says_nothing_of_a_cleared_line_that_may_be_written(
     lifecycle: ForwardingLifecycle, world: World, news: Inputs
 ) -> None:
-    """One that does not change, one that is to be cleared, and one that may be written over."""
+    """One that does not change, one that must be cleared, and one that may be overwritten."""
     world.emulator.set_forwarding(SALES, "")
     assert problems(lifecycle, news, declared(OFFICE)) == []
     assert world.said == []
@@ -295,7 +295,7 @@ def test_check_lets_a_changed_resource_pass(
 
 
 def test_check_of_a_resource_that_moves_to_another_line(lifecycle: ForwardingLifecycle, emulator: Emulator) -> None:
-    """What is recorded of the old line says nothing about the new one: that one is somebody else's."""
+    """The recorded number of the old line does not apply to the new one, which somebody else forwards."""
     emulator.set_forwarding(SUPPORT, OFFICE)
     [problem] = problems(lifecycle, declared(DESK, line=SUPPORT), declared(OFFICE, line=SALES))
     assert problem.startswith(f"Line {SUPPORT} ({SUPPORT_NUMBER}) already forwards to {OFFICE}")
@@ -311,7 +311,7 @@ def test_check_looks_where_only_overwrite_changes(lifecycle: ForwardingLifecycle
 
 
 def test_check_without_a_live_check_validates_only(world: World) -> None:
-    """With live_check off no request is made, and what validation can tell is still told."""
+    """With live_check off, no request is made, and validation still reports what it finds."""
     lifecycle = world.process(live_check=False)
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     assert problems(lifecycle, declared(OFFICE)) == []

@@ -83,7 +83,7 @@ def test_a_refresh_right_after_up_with_a_list_that_lags(world: World) -> None:
 
 
 def test_a_replacement_of_a_changed_line_with_a_list_that_lags(world: World) -> None:
-    """A create that replaces the resource of the same line knows what was recorded, and asks again as an update."""
+    """A create that replaces the resource of the same line knows the recorded number, and repeats the list like an update."""
     world.emulator.fail(Fault.list_lag(3), times=None)
     state = world.process().create(declared(OFFICE))
     state = changed(world, state, declared(DESK))
@@ -143,7 +143,7 @@ def test_one_list_that_lacks_the_line_says_nothing(world: World) -> None:
 
 
 def test_a_new_resource_is_refused_at_once(world: World) -> None:
-    """The state knows nothing of it, so nothing is contradicted: one list decides, in check and in create."""
+    """The state has no such line, so nothing is contradicted: one list decides, in check and in create."""
     world.emulator.set_forwarding(SALES, ELSEWHERE)
     for line, message in ((SALES_NUMBER, "already forwards to"), ("+12025550199", "does not see the declared line")):
         (problem,) = problems(world.process(), declared(OFFICE, line=line))
@@ -161,7 +161,7 @@ def test_an_adoption_trusts_the_list(world: World) -> None:
     assert world.methods() == ["GET"]
 
 
-# A number that has another id by now
+# A number that has another id now
 
 
 def test_a_number_with_a_new_id_is_read_as_the_new_line(world: World) -> None:
@@ -177,7 +177,7 @@ def test_a_number_with_a_new_id_is_read_as_the_new_line(world: World) -> None:
 
 
 def test_a_list_that_lacks_the_new_line_says_nothing(world: World) -> None:
-    """The number moved, and the list that shows the old id gone for long enough lacks the new one: both are asked."""
+    """The number has a new id, which the list that confirms the loss of the old one lacks: both are looked up again."""
     world.emulator.set_forwarding(SALES, OFFICE)
     new = world.emulator.change_id(SALES).id
     world.emulator.fail(Fault.list_lag(0), times=2)
@@ -193,7 +193,7 @@ def test_a_list_that_lacks_the_new_line_says_nothing(world: World) -> None:
 
 
 def moved_message(new: str) -> str:
-    """What is said of the sales number with a new id."""
+    """The message about the sales number with a new id."""
     return f"{SALES_NUMBER} is now line {new}, and the line that the state records is gone. Run `pulumi up --refresh`."
 
 
@@ -224,7 +224,7 @@ def test_a_new_id_is_confirmed_before_it_is_reported(world: World) -> None:
 
 
 def test_a_line_declared_by_id_that_has_a_new_one(world: World) -> None:
-    """A refresh cannot follow an id, so the update names the new one, which the program has to declare."""
+    """A refresh cannot follow an id, so the update's error names the new one, which the program must declare."""
     world.emulator.set_forwarding(SALES, OFFICE)
     new = world.emulator.change_id(SALES).id
     with pytest.raises(RefusedError) as refused:
@@ -250,7 +250,7 @@ def test_a_delete_leaves_the_line_that_has_the_number_now(world: World, by: str)
 
 
 def test_one_number_under_two_ids(world: World) -> None:
-    """By number it is refused with both ids named, at preview and at up; by id each line is one of its own."""
+    """By number it is refused with both ids named, at preview and at up; by id each is a separate line."""
     world.emulator.set_forwarding(SALES, OFFICE)
     second = world.emulator.add_second_id(SALES).id
     world.emulator.set_forwarding(second, "")

@@ -1,4 +1,4 @@
-"""The records of a forwarding and of a fleet: what each says of a line."""
+"""The records of a forwarding and of a fleet: what each records for a line."""
 
 from __future__ import annotations
 

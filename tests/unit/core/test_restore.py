@@ -1,4 +1,4 @@
-"""What a line is left with once its resource is gone: `removed`, and what is remembered for it."""
+"""What a line forwards to after its resource is deleted: `removed`, and what is recorded for it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def restoring(to: str, *, overwrite: bool | None = None, line: str = SALES_NUMBE
 def process(
     world: World, *, on_conflict: str = "", allowed: tuple[str, ...] = ()
 ) -> tuple[ForwardingLifecycle, FleetLifecycle]:
-    """A provider process of a run of its own."""
+    """A provider process of a separate run."""
     account, declarations = Account(world.client, clock=world.clock, sleep=world.clock.sleep), Declarations()
     rule = Destinations((AllowedForwardings("linq:allowedForwardings", allowed),) if allowed else ())
     guard = DestinationGuard(rule, notify=world.said.append)
@@ -63,7 +63,7 @@ def process(
 
 
 def single(world: World, *, on_conflict: str = "") -> ForwardingLifecycle:
-    """The verbs for one line, in a run of its own."""
+    """The verbs for one line, in a separate run."""
     return process(world, on_conflict=on_conflict)[0]
 
 
@@ -91,7 +91,7 @@ def single(world: World, *, on_conflict: str = "") -> ForwardingLifecycle:
     ],
 )
 def test_what_a_create_remembers(world: World, before: str, news: Inputs, kept: str | None) -> None:
-    """With "restore" whatever was there, "" included; without, only a number that overwrite replaced."""
+    """With "restore", whatever the line forwarded to, "" included; without, only a number that overwrite replaced."""
     world.emulator.set_forwarding(SALES, before)
     made = single(world).create(news)
     assert made.replaced_number == kept
@@ -122,7 +122,7 @@ def test_what_an_update_replaces_is_remembered_where_nothing_is(world: World) ->
 
 @pytest.mark.parametrize("before", [BEFORE, ""])
 def test_a_delete_puts_it_back(world: World, before: str) -> None:
-    """What the line forwarded to before; it is said where that is a number."""
+    """What the line forwarded to before; reported if that is a number."""
     world.emulator.set_forwarding(SALES, before)
     state = single(world).create(restoring(OFFICE, overwrite=True))
     world.said.clear()
@@ -132,7 +132,7 @@ def test_a_delete_puts_it_back(world: World, before: str) -> None:
 
 
 def test_what_was_adopted_as_it_was_is_left_without_a_write(world: World) -> None:
-    """Where state and list agree that nothing is to be done."""
+    """If state and list agree that there is nothing to do."""
     world.emulator.set_forwarding(SALES, OFFICE)
     single(world).delete(single(world).create(restoring(OFFICE)))
     assert world.writes() == []
@@ -182,7 +182,7 @@ def test_keep_asks_nothing(world: World) -> None:
 
 
 def test_giving_back_is_no_new_declaration(world: World) -> None:
-    """The rule for destinations stops no restore; it is said, without the number."""
+    """The rule for destinations does not stop a restore; it is reported, without the number."""
     world.emulator.set_forwarding(SALES, OFFICE)
     state = replace(recorded(OFFICE), removed="restore", replaced_number=LONDON)
     process(world, allowed=("US",))[0].delete(state)
@@ -200,7 +200,7 @@ def test_what_is_no_number_is_given_back_without_a_question(world: World) -> Non
 
 
 def test_a_renamed_resource_says_what_is_forgotten(world: World) -> None:
-    """The create comes first and knows nothing of the old resource; the line is not restored."""
+    """The create comes first and does not know the old resource; the line is not restored."""
     world.emulator.set_forwarding(SALES, BEFORE)
     state = single(world).create(restoring(OFFICE, overwrite=True))
     run, _ = process(world)
@@ -336,7 +336,7 @@ def test_a_fleet_that_cannot_restore_says_so(world: World) -> None:
 
 
 def test_many_lines_are_not_restored_by_mistake(world: World) -> None:
-    """An emptied roster would give every line up at once, whatever it was before."""
+    """A roster that is emptied by mistake would give up every line at once, whatever it forwarded to before."""
     for n in range(9):
         world.emulator.add_number(f"+1303555{n:04}")
     everyone = Fleet({line.phone_number: OFFICE for line in world.emulator.phone_numbers}, removed="restore")

@@ -45,7 +45,7 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
 
 
 def refused(file: Path) -> str:
-    """The text of the error, after checking that neither it nor its traceback tells a forwarding number."""
+    """The text of the error, after checking that neither it nor its traceback contains a forwarding number."""
     with pytest.raises(ConfigurationError) as caught:
         load_roster(file)
     assert HIDDEN not in "".join(traceback.format_exception(caught.value))
@@ -89,7 +89,7 @@ def test_yaml_is_a_mapping_of_lines_to_numbers(write: Write, name: str, text: st
     ids=["line", "no last end", "id", "columns", "quoted", "BOM and CRLF", "empty rows", "nameless", "spaces"],
 )
 def test_csv_is_a_column_of_lines_and_one_of_numbers(write: Write, text: str) -> None:
-    """Whatever else is in the table, in any order; a line that is not forwarded says none."""
+    """With any other columns, in any order; a line that is not forwarded has none."""
     assert load_roster(write("lines.csv", text)) == {"+12025550100": f"+1{HIDDEN}", UUID: ""}
 
 
@@ -173,7 +173,7 @@ def test_yaml_is_read_without_libyaml(write: Write, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("spelling", ["", " ~", " null", " NULL", " |"])
 def test_yaml_without_a_number_is_refused(write: Write, spelling: str) -> None:
-    """A key without a value must not silence the line."""
+    """A key without a value must not clear the line."""
     error = refused(write("lines.yaml", f'+12025550100: ""\n+12025550101:{spelling}\n'))
     assert error.startswith("lines.yaml, line 2, column 1")
     assert error.endswith(': the forwarding number is missing; write "" for not forwarded.')
@@ -194,7 +194,7 @@ def test_a_blank_cell_silences_nobody(write: Write, cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["-", "n/a", "N/A", "not forwarded", "off"])
 def test_what_people_write_for_not_forwarded_is_told_the_one_word(write: Write, cell: str) -> None:
-    """Each format has its own; in YAML that is an empty text, as in a program."""
+    """Each format has its own word; in YAML that is an empty text, as in a program."""
     error = refused(write("lines.csv", f"line,forwarding_number\n+12025550100,{cell}\n"))
     assert error == "lines.csv, line 2, column 2: this is not a forwarding number; write none for not forwarded."
     for text in (cell, "none"):
@@ -204,7 +204,7 @@ def test_what_people_write_for_not_forwarded_is_told_the_one_word(write: Write, 
 
 @pytest.mark.parametrize("row", [f"+12025550100,+1{HIDDEN},", f"x,+12025550100,+1{HIDDEN}", "+12025550100,1,202,5"])
 def test_csv_with_more_cells_than_its_header_is_refused(write: Write, row: str) -> None:
-    """One separator too many shifts what follows: which cell is which can no longer be told."""
+    """One separator too many shifts the cells after it, so they can no longer be identified."""
     for separator, name in ((",", "a comma"), (";", "a semicolon"), ("\t", "a tab")):
         error = refused(write("lines.csv", f"line,forwarding_number\n{row}\n".replace(",", separator)))
         assert (
@@ -226,7 +226,7 @@ def test_csv_that_ends_before_the_line_is_refused(write: Write) -> None:
 
 
 def test_a_number_that_is_none_is_refused_at_its_place(write: Write) -> None:
-    """The place is the number's, the hint says what to mend, and the number is not told."""
+    """The error gives the number's place and says what to correct, without the number."""
     expected = "the forwarding number is not in E.164 format: remove the spaces."
     error = refused(write("lines.yaml", f'# office\n"+12025550100":  "+1 {HIDDEN}"\n'))
     assert error == f"lines.yaml, line 2, column 18: {expected}"
@@ -311,7 +311,7 @@ def test_the_error_survives_pickling(write: Write) -> None:
     ],
 )
 def test_a_roster_without_lines_is_refused(write: Write, name: str, text: str) -> None:
-    """An emptied file must not silence everybody."""
+    """If the file is emptied by mistake, no line may be cleared."""
     assert refused(write(name, text)) == (
         f"{name} names no lines. An empty roster is refused: it would clear every line of a fleet."
     )
@@ -412,7 +412,7 @@ def test_a_link_to_a_file_is_read(write: Write) -> None:
 
 @pytest.mark.parametrize("size", [10 * 1024 * 1024 + 1, 2 * 1024**3])
 def test_a_file_of_more_than_10_mb_is_refused(write: Write, size: int) -> None:
-    """Without reading it to its end, whatever it holds."""
+    """Without reading it to its end, whatever it contains."""
     file = write("lines.csv", "line,forwarding_number\n")
     os.truncate(file, size)
     tracemalloc.start()
@@ -427,7 +427,7 @@ def test_a_file_of_more_than_10_mb_is_refused(write: Write, size: int) -> None:
 
 
 def test_a_roster_may_break_the_rule_of_destinations(write: Write) -> None:
-    """Only who asks for the rule is told, with file, line and column of each number, and of a line of a wrong length."""
+    """Only with `destinations`: an error with file, line and column of each number, and of a line of a wrong length."""
     file = write(
         "lines.csv", "line,forwarding_number\n+12025550100,+442071838750\n+120255501,none\n+12025550101,none\n"
     )
@@ -487,7 +487,7 @@ def test_a_long_file_of_mistakes_is_one_short_error(write: Write, name: str, hea
     ],
 )
 def test_a_slip_is_named_where_it_is(tmp_path: Path, text: str, problem: str) -> None:
-    """A missing colon or quote is told in its own row, not in the next one, where YAML stumbles."""
+    """A missing colon or quote is reported in its own row, not in the next one, where YAML notices it."""
     file = tmp_path / "lines.yaml"
     file.write_text(text)
     with pytest.raises(ConfigurationError) as refused:

@@ -1,7 +1,7 @@
 """A random walk over what teams do with their lines, on the lifecycle alone; tests/engine has one with the real engine.
 
 The walk calls the lifecycle as the engine does: a preview is one run and `up` another; each provider of a run is a
-process with a list of its own, and all of them share what the program declares. A run checks and diffs what the program
+process with its own list, and all of them share what the program declares. A run checks and diffs what the program
 declares, creates before it deletes unless it is told otherwise, and stops at the first failure unless it is told to go
 on. The server is the emulator's API, called without a socket, for speed.
 """
@@ -172,7 +172,7 @@ class Run:
     program: dict[str, Declared]
     on_conflict: str = ""
     continue_on_error: bool = False
-    registered: set[str] = field(default_factory=set)  # resources that the program has declared by now
+    registered: set[str] = field(default_factory=set)  # resources that the program has declared so far
     failed: set[str] = field(default_factory=set)  # resources whose create or update failed
     done: set[str] = field(default_factory=set)  # resources that are as declared
     touched: set[str] = field(default_factory=set)  # lines that a delete of this run wrote or handed over
@@ -199,7 +199,7 @@ class Walk(RuleBasedStateMachine):
         self.state: dict[str, Resource] = {}
         self.replaced: list[Resource] = []  # and not deleted yet
         self.unseen: set[str] = set()  # lines that may differ from the state, because nothing has shown it yet
-        self.ownerless: set[str] = set()  # lines that no state can know: an unfinished create, a replacement given up
+        self.ownerless: set[str] = set()  # lines that no state can have: an unfinished create, a replacement given up
         self.ever_declared: set[str] = set()
         self.operation: Operation | None = None
         self.messages: list[str] = []
@@ -409,7 +409,7 @@ class Walk(RuleBasedStateMachine):
         SEEN["steps"] += 1
 
     def check_no_line_is_lost(self) -> None:
-        """What this stack set and no state holds was cleared, unless no state could know of it."""
+        """A number that this stack set and no state records was cleared, unless no state could record it."""
         self.ownerless -= self.held()
         for line in self.ever_declared - self.held() - self.foreign - self.ownerless:
             assert self.live(line) == "", "a line forwards, and no state has an owner for it"
@@ -417,7 +417,7 @@ class Walk(RuleBasedStateMachine):
     # How the engine runs them
 
     def run_up(self, chance: Random, options: UpOptions, *, refresh: bool) -> None:
-        """Preview and run; the run succeeds exactly where the contract says so."""
+        """Preview and run; the run succeeds exactly if the contract says so."""
         note(f"{self.program}, {options}")
         self.ever_declared |= {declared.id for declared in self.program.values()}
         if not options.skip_preview and not self.preview_passes(chance, options, refresh=refresh):
@@ -492,7 +492,7 @@ class Walk(RuleBasedStateMachine):
         return succeeded
 
     def register(self, run: Run, name: str, old: Resource | None, *, replace_all: bool) -> str:
-        """Check and diff; what is to be done with the resource."""
+        """Check and diff; return what the resource needs."""
         declared = self.program[name]
         lifecycle, news = run.processes[declared.provider], declared.inputs
         run.registered.add(name)
@@ -543,7 +543,7 @@ class Walk(RuleBasedStateMachine):
         return False
 
     def written(self, run: Run, name: str, verb: str) -> Outputs:
-        """Call create or update, and see to it that it writes what it should."""
+        """Call create or update, and check that it writes what it should."""
         old, declared = self.state.get(name), self.program[name]
         same_line = old is not None and old.outputs.phone_number_id == declared.id
         recorded = old.outputs.forwarding_number if old and same_line else None
@@ -642,7 +642,7 @@ class Walk(RuleBasedStateMachine):
             assert self.live(declared.id) == live
 
     def check_cleared(self, run: Run, outputs: Outputs, live: str, operation: Operation, *, succeeded: bool) -> None:
-        """What is this stack's is cleared; anything else only where the operator says so."""
+        """The stack's own numbers are cleared; others only if the operator decides so."""
         now = self.live(outputs.phone_number_id)
         if live in ("", outputs.applied):
             assert succeeded
@@ -682,7 +682,7 @@ class Walk(RuleBasedStateMachine):
         for name, declared in self.program.items():
             old, live = state.get(name), self.live(declared.id)
             if old and declared.on_changes and old.inputs.identity != declared.inputs.identity:
-                uncertain = True  # a replacement under the line's other name: nothing says that it is the same line
+                uncertain = True  # a replacement under the line's other name: nothing shows that it is the same line
             changed = old is None or old.inputs != declared.inputs or options.replace or old.pending
             known = {declared.number}
             if old is None or options.replace or old.outputs.phone_number_id != declared.id:
@@ -716,7 +716,7 @@ class Walk(RuleBasedStateMachine):
         self.unseen -= {resource.outputs.phone_number_id for resource in self.state.values()}
 
     def mark_unseen(self) -> None:
-        """A run that failed may leave a line other than the state says; the next refresh shows it."""
+        """After a run that failed a line may differ from the state; the next refresh shows that."""
         for resource in self.state.values():
             if resource.outputs.forwarding_number != self.live(resource.outputs.phone_number_id):
                 self.unseen.add(resource.outputs.phone_number_id)

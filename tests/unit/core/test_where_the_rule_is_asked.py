@@ -68,7 +68,7 @@ def test_check_refuses_a_number_to_which_calls_may_not_go(
 def test_a_number_to_which_calls_may_not_go_is_not_written(
     lifecycles: tuple[ForwardingLifecycle, FleetLifecycle], emulator: Emulator
 ) -> None:
-    """Whatever check was told; of a fleet all other lines are written."""
+    """Whatever check was given; all other lines of a fleet are written."""
     single, fleet = lifecycles
     for attempt in (
         lambda: single.create(ABROAD),

@@ -56,7 +56,7 @@ def test_every_member_of_the_emulator_is_documented() -> None:
 
 
 def test_every_fault_is_documented() -> None:
-    """docs/testing.md names each fault that the emulator knows, and says of each whether the request is carried out."""
+    """docs/testing.md names each fault of the emulator, and says for each whether the request is carried out."""
     (rows,) = tables(CHECKOUT / "docs" / "testing.md", "## Faults")
     named = {name: row[2] for row in rows for name in re.findall(r"`([\w-]+=?)", row[0])}
     with_argument = {f"{name}=" for name in faults._WITH_ARGUMENT}
@@ -95,7 +95,7 @@ ATTACKERS = (
 
 
 def test_every_row_of_security_names_its_tests() -> None:
-    """SECURITY.md says of each attacker what stops them, and the tests that it names for that exist."""
+    """SECURITY.md says for each attacker what stops them, and the tests that it names for that exist."""
     (rows,) = tables(CHECKOUT / "SECURITY.md", "## What an attacker can do")
     assert tuple(row[0] for row in rows) == ATTACKERS
     existing = existing_tests()
@@ -131,7 +131,7 @@ def test_every_row_of_reliability_has_a_mutant() -> None:
 
 
 def test_every_mutant_changes_the_code_of_today() -> None:
-    """What a mutant replaces stands in its file once."""
+    """The text that a mutant replaces is in its file exactly once."""
     package = CHECKOUT / "linq_provider"
     counts = {claim: (package / file).read_text().count(old) for claim, file, old, _, _ in listed_mutants()}
     assert {claim: count for claim, count in counts.items() if count != 1} == {}

@@ -19,7 +19,7 @@ DOCS = CHECKOUT / "docs"
 PACKAGE = CHECKOUT / "linq_provider"
 PAGES = sorted(DOCS.glob("*.md"))
 SITE: dict[str, Any] = yaml.safe_load((CHECKOUT / "mkdocs.yml").read_text())
-# Text of the code that no user reads as a message of its own.
+# Texts of the code that no user reads as a separate message.
 NO_MESSAGES = {
     "the last attempt returns or raises",  # cannot be reached
     "unexpected end of data",  # Python's, compared with
@@ -31,13 +31,13 @@ NO_MESSAGES = {
     "Reading stack …",  # the same
     "Reading …",  # the same
     "Checking: …",  # the same
-    "… (…): …",  # a line and why it was left out, whose reasons are texts of their own
+    "… (…): …",  # a line and why it was left out; the reasons are separate texts
     "Made the project … in ……. Go on with its README.md.",  # what was done
     "…; comments in … say why.",  # after how many lines are left out
     "the argument api_key",  # where a key came from, inside of the message of a 401
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
-# doctor says itself what each of its findings means; the others write programs, rosters, help, summaries and names.
+# doctor explains each of its findings itself; the others write programs, rosters, help, summaries and names.
 NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py", "countries.py"}
 OUTPUT = {
     ("commands.py", "HELP"),
@@ -61,7 +61,7 @@ def prose(page: Path) -> str:
 
 
 def slug(heading: str) -> str:
-    """The anchor of a heading, as mkdocs and GitHub agree on for what stands in these pages."""
+    """The anchor of a heading, which is the same for mkdocs and GitHub on these pages."""
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", heading.replace("…", "")).strip().lower())
 
 
@@ -200,7 +200,7 @@ EXCEPTIONS = {
 
 
 def test_every_message_has_an_entry() -> None:
-    """Each text of the package that a user can come to read is in docs/errors.md, word for word."""
+    """Each text of the package that a user may read is in docs/errors.md, word for word."""
     page = same(re.sub(r"[|#*]", " ", (DOCS / "errors.md").read_text()))
     assert len(MESSAGES) > 100
     assert sorted((file, text) for file, text in MESSAGES if text not in page) == []

@@ -50,7 +50,7 @@ def test_an_example_is_complete(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_needs_this_package_only(name: str) -> None:
-    """Each Python file compiles and imports nothing but its own folder, Python's library and what the package brings."""
+    """Each Python file compiles and imports only from its own folder, Python's library and the package's requirements."""
     folder = EXAMPLES / name
     programs = [file for file in files_of(folder) if file.suffix == ".py"]
     own = {file.stem for file in programs}

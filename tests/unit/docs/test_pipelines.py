@@ -190,7 +190,7 @@ def test_the_rotation_never_runs_beside_up() -> None:
 
 
 def test_a_schedule_starts_one_job() -> None:
-    """At GitLab a schedule checks for drift, or hands over where it says so, and never both."""
+    """At GitLab a schedule checks for drift or, if its variable says so, does the rotation, and never both."""
     jobs = gitlab_jobs()
     (drift,), (rotation,) = (jobs[name]["rules"] for name in ("drift", "rotation"))
     schedule = '$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH && $CI_PIPELINE_SOURCE == "schedule"'
@@ -199,7 +199,7 @@ def test_a_schedule_starts_one_job() -> None:
 
 
 def test_no_expression_inside_a_script() -> None:
-    """Scripts get what they need through their environment: no `${{ }}` stands in one."""
+    """Scripts get what they need through their environment: none contains `${{ }}`."""
     found = dict(scripts())
     assert len(found) > 12
     assert [where for where, script in found.items() if "${{" in script] == []
@@ -284,7 +284,7 @@ def test_a_report_of_a_link_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_report_shows_what_it_leaves_out(tmp_path: Path) -> None:
-    """Control characters, escape sequences and bytes that are no text are shown as such; a long file says where it is cut."""
+    """Control characters, escape sequences and bytes that are not text are shown as such; a cut file shows where."""
     (tmp_path / "text").write_bytes(b"a\x1b[31mb\xffc\xe2\x80\xaed\n" + b"x" * 30_000)
     markdown = report(tmp_path / "text").stdout.decode()
     assert markdown.startswith("Title\n\n```text\na\ufffd[31mb\ufffdc\ufffdd\nxxx")
@@ -317,7 +317,7 @@ def test_the_examples_for_other_systems_call_the_script() -> None:
 
 
 def test_every_refusal_is_explained() -> None:
-    """docs/pipelines.md says what to do about each message with which the script refuses, and quotes it as it is."""
+    """docs/pipelines.md says what to do about each refusal of the script, and quotes its exact message."""
     document = (CHECKOUT / "docs" / "pipelines.md").read_text()
     section = document.partition("\n### When a job refuses\n")[2].partition("\n## ")[0]
     quoted = [text.removeprefix("… ") for text in re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)]

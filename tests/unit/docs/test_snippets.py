@@ -51,7 +51,7 @@ def matches(shown: str, printed: str) -> bool:
 
 
 def test_every_block_says_what_it_is() -> None:
-    """Each block has a language that a test knows; what cannot be run is called `text`."""
+    """Each block has a language that a test checks; a block that cannot be run has the language `text`."""
     assert [str(block) for block in BLOCKS if block.language not in LANGUAGES] == []
     assert len(programs()) > 5
     assert len(COMMANDS) > 40
@@ -157,7 +157,7 @@ def test_completion_is_switched_on(command: Command, monkeypatch: pytest.MonkeyP
 
 
 def test_every_shell_has_its_completion() -> None:
-    """The page has a line for each shell that the command knows."""
+    """The page has a line for each shell that the command supports."""
     assert {re.findall(r"(\w+)_source", command.text)[0] for command in COMPLETIONS} == {"bash", "zsh", "fish"}
 
 

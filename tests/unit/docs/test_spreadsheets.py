@@ -1,4 +1,4 @@
-"""docs/spreadsheets.md: every file of it is read or refused as the page says, and its story can be followed."""
+"""docs/spreadsheets.md: every file on it is read or refused as the page says, and its steps work."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_list_rows_have_every_documented_field(caller: Caller) -> None:
 
 
 def test_put_sets_the_number_and_the_list_shows_it(emulator: Emulator, caller: Caller) -> None:
-    """A PUT answers the line as it is now, and the next list agrees, whatever the one before said."""
+    """A PUT returns the line as it is now, and the next list agrees, whatever the list before showed."""
     assert caller.list()[1]["phone_numbers"][0]["forwarding_number"] is None
     assert caller.forward("+12025559999") == (
         200,
@@ -104,7 +104,7 @@ def test_put_sets_the_number_and_the_list_shows_it(emulator: Emulator, caller: C
 
 @pytest.mark.parametrize("cleared", ["", None])
 def test_empty_and_null_clear(emulator: Emulator, caller: Caller, cleared: str | None) -> None:
-    """Both "" and null clear the number, and the API then says null."""
+    """Both "" and null clear the number, and the API then returns null."""
     emulator.set_forwarding(FIRST_ID, "+12025559999")
     assert caller.forward(cleared)[1]["forwarding_number"] is None
     assert caller.list()[1]["phone_numbers"][0]["forwarding_number"] is None
@@ -328,7 +328,7 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_given_key_replaces_the_one_in_the_state_file(tmp_path: Path) -> None:
-    """With a state file and a key, the given key is the default one and the old one is gone."""
+    """With a state file and a key, the given key is the default one and the old one is unknown."""
     state = tmp_path / "state.json"
     old = Emulator(state=state).api_key
     with Emulator(state=state, api_key="given") as emulator:
@@ -641,7 +641,7 @@ def test_a_delayed_answer(emulator: Emulator, caller: Caller) -> None:
     [(Fault.reset_before_read(), ""), (Fault.reset_after_write(), "+12025559999")],
 )
 def test_a_reset(emulator: Emulator, caller: Caller, fault: Fault, forwarding: str) -> None:
-    """The connection is reset, not closed, and the write is carried out only where the fault says so."""
+    """The connection is reset, not closed, and the write is carried out only if the fault says so."""
     emulator.fail(fault)
     with pytest.raises(ConnectionResetError) as caught:
         caller.forward("+12025559999")
@@ -668,7 +668,7 @@ def test_a_reset_in_the_middle_of_the_body(emulator: Emulator, caller: Caller) -
 
 
 def test_a_truncated_body(emulator: Emulator, caller: Caller) -> None:
-    """Less comes than Content-Length says, and the write is carried out."""
+    """Less is sent than Content-Length announces, and the write is carried out."""
     emulator.fail(Fault.truncated())
     with pytest.raises(http.client.IncompleteRead):
         caller.forward("+12025559999")

@@ -71,7 +71,7 @@ def port_of(emulator: Emulator) -> int:
 
 @contextmanager
 def connected(port: int) -> Iterator[socket.socket]:
-    """A connection; whatever is waited for in vain fails after 5 s."""
+    """A connection; waiting for data fails after 5 s."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         yield connection
 
@@ -110,7 +110,7 @@ def padded(size: int) -> bytes:
 
 
 def test_a_body_of_one_megabyte_is_read(emulator: Emulator) -> None:
-    """A body up to the limit is read, and what it says is carried out."""
+    """A body up to the limit is read, and the request is carried out."""
     request = update(emulator, f"Content-Length: {MEGABYTE}", "Connection: close") + padded(MEGABYTE)
     assert statuses(talk(port_of(emulator), request)) == [200]
     assert emulator.forwarding(FIRST_ID) == OFFICE
@@ -226,7 +226,7 @@ def test_a_body_that_is_longer_than_announced_is_no_request(emulator: Emulator) 
 
 
 def test_without_a_length_there_is_no_body(emulator: Emulator) -> None:
-    """A write without Content-Length has an empty body, as HTTP says, and is no update."""
+    """A write without Content-Length has an empty body, as in HTTP, and is not an update."""
     assert statuses(talk(port_of(emulator), update(emulator, "Connection: close"))) == [400]
     assert emulator.requests[0].body is None
 
@@ -378,7 +378,7 @@ def test_stop_does_not_wait_for_slow_clients(emulator: Emulator) -> None:
 
 
 def record(number: int) -> RecordedRequest:
-    """A request that can be told from others by its path."""
+    """A request that its path distinguishes from others."""
     return RecordedRequest("GET", f"/{number}", None, 200, "default", 0.0)
 
 

@@ -311,7 +311,7 @@ def test_a_taken_id_is_refused(emulator: Emulator) -> None:
 
 
 def test_a_token_still_sees_a_line_with_a_new_id(emulator: Emulator) -> None:
-    """A token for some lines keeps them, whatever their ids become."""
+    """A token for some lines keeps them, even if their ids change."""
     key = emulator.create_token([FIRST])
     emulator.change_id(FIRST, OTHER_ID)
     assert [row["id"] for row in rows(emulator, key=key)] == [OTHER_ID]
@@ -330,7 +330,7 @@ def test_a_lagging_list_shows_the_old_id(emulator: Emulator, clock: Seconds) -> 
 
 
 def test_one_number_has_two_ids(emulator: Emulator) -> None:
-    """The list has the number twice, each id forwards on its own, and the number alone means the first."""
+    """The list has the number twice, each id has its own forwarding, and the number alone means the first."""
     emulator.set_forwarding(FIRST, OFFICE)
     second = emulator.add_second_id(FIRST, OTHER_ID)
     assert second == EmulatedNumber(OTHER_ID, FIRST, OFFICE)

@@ -1,4 +1,4 @@
-"""The page of the emulator, seen over HTTP: what it serves, what it changes, and whom it refuses."""
+"""The page of the emulator, seen over HTTP: what it serves, what it changes, and which requests it refuses."""
 
 from __future__ import annotations
 
@@ -206,7 +206,7 @@ def test_a_fault_hits_the_api_until_it_is_cleared(visitor: Visitor) -> None:
 
 
 def test_a_fault_is_counted_down(visitor: Visitor) -> None:
-    """A fault for two lists hits no write, and is gone from the page after the second list."""
+    """A fault for two lists does not affect writes, and disappears from the page after the second list."""
     visitor.post("/emulator/fault", {"fault": "503", "times": 2, "method": "GET"})
     write = ("PUT", f"{LIST}/{FIRST_ID}", {"forwarding_number": OFFICE})
     assert [visitor.api(*write), visitor.api()] == [200, 503]

@@ -1,4 +1,4 @@
-"""The schema that SDKs are made from says what the plugin understands."""
+"""The schema that SDKs are generated from matches what the plugin accepts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEMA = json.loads((Path(linq_provider.__file__).parent / "native" / "schema.js
 
 
 def described(node: Any, path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every name of the schema that users see, with what is said of it."""
+    """Every name in the schema that users see, with its description."""
     if not isinstance(node, dict):
         return
     for name, child in node.items():
@@ -63,7 +63,7 @@ def test_resources_and_functions_are_those_of_the_plugin() -> None:
     ],
 )
 def test_inputs_are_those_of_the_records(token: str, record: type[Any], others: set[str]) -> None:
-    """Every input that the core knows can be declared, and nothing else."""
+    """The schema declares exactly the inputs of the core."""
     names = {camel(name) for name in record.__dataclass_fields__} - SECRET_OUTPUTS
     assert SCHEMA["resources"][token]["inputProperties"].keys() == names | others
 

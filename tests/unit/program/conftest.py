@@ -11,7 +11,7 @@ from registered import Registered
 
 @pytest.fixture
 def registered() -> Iterator[Registered]:
-    """A program run of its own, without configuration."""
+    """A separate run of a program, without configuration."""
     mocks = Registered()
     pulumi.runtime.set_mocks(mocks)
     yield mocks

@@ -1,4 +1,4 @@
-"""What a program says to a fleet, what is registered, and what the engine's skin makes of it."""
+"""What a program passes to a fleet, what is registered, and what the dynamic provider returns for it."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_unknown_values_pass_as_they_are(emulator: Emulator) -> None:
 
 
 def test_the_engine_finds_the_changed_lines_itself() -> None:
-    """A change is told as `changes=None`, for the diff line by line; no change as False."""
+    """A change is returned as `changes=None`, for the diff line by line; no change as False."""
     provider = configured()
     olds = {"forwardings": {SALES_NUMBER: OFFICE}, "__provider": "a pickle"}
     assert provider.diff("fleet", olds, {"forwardings": {SALES_NUMBER: DESK}}).changes is None

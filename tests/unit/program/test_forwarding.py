@@ -62,7 +62,7 @@ def test_outputs_in_a_unit_test(registered: Registered) -> None:
 
 
 def test_get_reads_by_id(registered: Registered) -> None:
-    """`.get()` asks for the id and declares nothing: it may stand beside a declaration of the line."""
+    """`.get()` reads by id and declares nothing: the program may declare the line as well."""
 
     @run
     def _program() -> None:
@@ -226,7 +226,7 @@ def test_an_id_beside_a_declaration_is_refused(registered: Registered, declared:
 
 
 def test_a_key_in_plaintext_is_refused(registered: Registered) -> None:
-    """linq:apiKey without --secret is refused with the command that mends it; the key is not repeated."""
+    """linq:apiKey without --secret is refused with the command that fixes it; the key is not repeated."""
     pulumi.runtime.set_all_config({"linq:apiKey": "canary-5be1c7"}, [])
     with pytest.raises(ProgramError, match="pulumi config set --secret linq:apiKey") as refused:
         forward("x")

@@ -1,4 +1,4 @@
-"""`linq.load_roster` and where calls may go: a script is refused, a program is only told, and the resource decides."""
+"""`linq.load_roster` and where calls may go: a script fails, a program only gets a warning, and the resource decides."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_script_is_refused_by_the_rule_of_the_environment(folder: Path) -> Non
 
 
 def test_a_program_is_told_at_preview(folder: Path) -> None:
-    """Once, by the rule of the stack too; it goes on, for the number may stand in the state already."""
+    """It warns once, also by the rule of the stack, and goes on, because the number may already be in the state."""
     program = (
         PROGRAM.replace("PREVIEW", "True") + "pulumi.runtime.set_config('linq:allowedForwardings', 'US')\n" + SCRIPT
     )
@@ -85,7 +85,7 @@ def test_the_rule_of_a_provider_is_not_guessed(folder: Path) -> None:
 
 @pytest.mark.parametrize("preview", ["True", "False"])
 def test_a_rule_that_cannot_be_read_is_one_sentence(folder: Path, preview: str) -> None:
-    """At preview; at up the resource says it."""
+    """Only at preview; at up the resource reports it."""
     program = PROGRAM.replace("PREVIEW", preview) + SCRIPT
     done = run(folder, program, LINQ_ALLOWED_FORWARDINGS="UK")
     assert (done.returncode, "names UK, which is not a country" in done.stderr) == (

@@ -1,4 +1,4 @@
-"""Look-ups while a program runs: whose key asks whom, how often, and what an error tells."""
+"""Look-ups while a program runs: which key goes to which server, how often, and the error messages."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def other() -> Iterator[Emulator]:
 
 @pytest.fixture(autouse=True)
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A program run of its own, without configuration and environment."""
+    """A separate run of a program, without configuration and environment."""
     for name in ("LINQ_API_KEY_OVERRIDE", "LINQ_API_V3_API_KEY", "LINQ_API_V3_BASE_URL", "LINQ_MAX_RETRIES"):
         monkeypatch.delenv(name, raising=False)
     new_run()
@@ -152,11 +152,11 @@ def test_without_a_run_nothing_is_remembered(emulator: Emulator, monkeypatch: py
     assert asked(emulator) == [GET, GET]
 
 
-# Whose key asks whom
+# Which key goes to which server
 
 
 def test_configuration_comes_from_the_environment_too(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the stack says nothing, as for the resources."""
+    """If the stack sets nothing, as for the resources."""
     monkeypatch.setenv("LINQ_API_V3_API_KEY", KEY)
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
     assert len(get_phone_numbers()) == 2
@@ -175,7 +175,7 @@ def test_the_override_beats_the_stack(emulator: Emulator, monkeypatch: pytest.Mo
 def test_another_account_is_given_by_arguments(
     emulator: Emulator, other: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each server gets its own key only, whatever the environment says, and each is asked once."""
+    """Each server gets only its own key, whatever the environment says, and one request."""
     configure(emulator)
     monkeypatch.setenv("LINQ_API_KEY_OVERRIDE", KEY)
     for _ in range(2):
@@ -203,7 +203,7 @@ def test_a_url_without_a_key_is_refused(emulator: Emulator, other: Emulator) -> 
 
 
 def test_a_key_in_plaintext_is_refused(emulator: Emulator) -> None:
-    """As by the resources, with the command that mends it; a key of another account does not depend on it."""
+    """As by the resources, with the command that fixes it; a key of another account does not depend on it."""
     configure(emulator, secret=False)
     assert "Run `pulumi config set --secret linq:apiKey`" in refused(get_phone_numbers)
     assert "Run `pulumi config set --secret linq:apiKey`" in refused(lambda: get_phone_number(SALES))
@@ -237,7 +237,7 @@ def test_what_is_no_line_is_refused_without_a_request(emulator: Emulator, line: 
 
 @pytest.mark.parametrize("name", ["line", "api_key", "base_url"])
 def test_an_output_is_refused(emulator: Emulator, name: str) -> None:
-    """A look-up cannot wait for a value, and says what to give instead."""
+    """A look-up cannot wait for a value, and its error says what to pass instead."""
     configure(emulator)
     arguments: dict[str, Any] = {"line": SALES, name: pulumi.Output.secret(KEY)}
     with pytest.raises(TypeError, match=f"^{name} is an Output, .* config.require"):

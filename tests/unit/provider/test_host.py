@@ -32,7 +32,7 @@ def started(program: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def test_the_process_ends_with_the_engine() -> None:
-    """When the engine is gone, which closes stdin, the process ends although its threads would go on."""
+    """When the engine is gone, which closes stdin, the process ends although its threads would continue."""
     with started('print("ready", flush=True)\nthreading.Event().wait(60)\n') as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -75,7 +75,7 @@ def test_our_errors_are_printed_as_sentences(printed: list[str]) -> None:
 
 
 def test_the_process_ends_by_itself_too(printed: list[str]) -> None:
-    """Watching stdin does not disturb a normal end: exit code 0 and not a word, with stdin still open."""
+    """Watching stdin does not disturb a normal end: exit code 0 and no output, with stdin still open."""
     assert printed[3:] == [""]
 
 
@@ -87,6 +87,6 @@ def test_no_other_process_is_touched() -> None:
 
 
 def test_what_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """What is no error is one line on stdout that says who speaks."""
+    """A message that is not an error is one line on stdout that names linq."""
     host.print_info("Line 1 keeps its forwarding.")
     assert capsys.readouterr().out == "linq: Line 1 keeps its forwarding.\n"

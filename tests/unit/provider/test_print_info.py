@@ -1,4 +1,4 @@
-"""What is printed for the user never stops the work that it speaks of."""
+"""Printing a message for the user never stops the work."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LONG = "Line 1 in Zürich and 東京 " + "x" * 500
 def test_any_text_can_be_printed_in_any_encoding(
     monkeypatch: pytest.MonkeyPatch, encoding: str, begins: str, ends: str
 ) -> None:
-    """What the encoding of stdout lacks is replaced, and a text that was cut still says so."""
+    """What the encoding of stdout lacks is replaced, and a text that was cut still shows that."""
     written = io.BytesIO()
     monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding=encoding))
     host.print_info(LONG)
@@ -42,7 +42,7 @@ def closed() -> io.TextIOWrapper:
 
 
 def broken() -> io.TextIOWrapper:
-    """A stdout that nobody reads any more."""
+    """A stdout that nothing reads any more."""
     reader, writer = os.pipe()
     os.close(reader)
     return os.fdopen(writer, "w", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The log that the processes of one run share: private, in one order, and begun anew for each run."""
+"""The log that the processes of one run share: private, in one order, and empty at the start of each run."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_a_log_that_was_left_takes_no_more_events() -> None:
 
 
 def test_files_of_runs_that_are_over_are_removed(folder: Path) -> None:
-    """Whoever joins a run sweeps, and leaves the runs that go on."""
+    """A process that joins a run removes the files of runs that have ended, and keeps those of running ones."""
     over, going_on = RunLog("127.0.0.1:1"), RunLog("127.0.0.1:2")
     over.close()
     RunLog("127.0.0.1:3")

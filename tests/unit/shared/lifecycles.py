@@ -21,7 +21,7 @@ NEW = Inputs()
 
 
 class Clock:
-    """Monotonic seconds that pass only when a test, or who sleeps by this clock, says so."""
+    """Monotonic seconds that pass only if a test adds them, or code sleeps by this clock."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -36,9 +36,9 @@ class Clock:
 
 @dataclass
 class World:
-    """An account of three lines, and what the user was told. Each `process()` is a provider process.
+    """An account of three lines, and the messages to the user. Each `process()` is a provider process.
 
-    `clock` is the server's, too, so that a list can lag behind.
+    The server uses `clock` too, so that a list can lag behind.
     """
 
     emulator: Emulator

@@ -1,4 +1,4 @@
-"""A TCP server that says what a test wants, byte by byte, and transports and clients to it."""
+"""A TCP server that sends what a test wants, byte by byte, and transports and clients for it."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def sending(head: bytes, *chunks: bytes, pause: float = 0.0, times: int = 1) -> 
 
 
 def silent(server: RawServer, connection: socket.socket) -> None:
-    """Reads, and never says anything."""
+    """Reads, and never sends anything."""
     while chunk := connection.recv(65536):
         server.received.append(chunk)
 

@@ -17,7 +17,7 @@ BREAKS = ("fails", "is applied and fails", "is killed", "is applied and killed")
 
 
 class Killed(BaseException):
-    """The provider process is gone in the middle of a write."""
+    """The provider process ended in the middle of a write."""
 
 
 class SharedLog:
@@ -39,7 +39,7 @@ class SharedLog:
 
 
 class WalkServer:
-    """The emulator's API without a socket; it shows each write to the walk, and tells it which were applied."""
+    """The emulator's API without a socket; it reports each write to the walk, and which were applied."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class WalkServer:
         self.broken = 0  # writes that did not end well
         self.before_write = before_write
         self.after_write = after_write
-        self._breaks: list[str] = []  # what becomes of the next writes
+        self._breaks: list[str] = []  # what happens to the next writes
 
     @contextmanager
     def breaking(self, how: str, *, spared: int = 0) -> Iterator[None]:

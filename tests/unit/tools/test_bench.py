@@ -218,7 +218,7 @@ def test_they_take_turns(tmp_path: Path, server: Server, monkeypatch: pytest.Mon
 
 
 def test_a_signal_that_was_ignored_is_heard_again() -> None:
-    """The commands of a benchmark that was started with SIGINT ignored hear it all the same."""
+    """The commands of a benchmark that was started with SIGINT ignored still receive it."""
     asks = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
     program = (
         "import signal, subprocess, sys\nfrom bench.run import hear_sigint\n"
@@ -263,7 +263,7 @@ def test_when_a_ratio_falls_short(seconds: tuple[float, ...], measured: str, enc
 
 
 def test_a_pair_is_of_one_round() -> None:
-    """A command is divided by the floor of its own round, not by that of another."""
+    """The time of a command is divided by the floor of the same round, not of another."""
     ours = [replace(SAMPLE, round=0, seconds=2.0), replace(SAMPLE, round=1, seconds=8.0)]
     floor = [replace(NOOP, round=1, seconds=4.0), replace(NOOP, round=0, seconds=1.0)]
     found = findings(results(*ours, *floor))[0]
@@ -323,7 +323,7 @@ def test_a_run_comes_back_from_its_file(tmp_path: Path) -> None:
 
 
 def test_small_figures(tmp_path: Path) -> None:
-    """The import and both rosters are measured in each round; a run without them, of an older version, says so."""
+    """The import and both rosters are measured in each round; if an older run lacks them, the report says so."""
     figures = small_figures(rounds=1, rows=20)
     assert [len(seconds) for seconds in figures.values()] == [1, 1, 1]
     assert all(seconds[0] > 0 for seconds in figures.values())

@@ -1,4 +1,4 @@
-"""The environment of a checkout: tools/bootstrap/pulumi_cli.py and go_programs.py, with stand-ins for what it runs, and the pins."""
+"""The environment of a checkout: tools/bootstrap/pulumi_cli.py and go_programs.py, with fake programs, and the pins."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def executable(path: Path, text: str) -> Path:
 
 
 class Machine:
-    """A machine with next to nothing on PATH, its own HOME and an empty cache."""
+    """A machine with almost nothing on PATH, its own HOME and an empty cache."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / "path"
@@ -113,7 +113,7 @@ class Machine:
         """Begin a run of the script."""
         return subprocess.Popen(
             [str(self.python), str(script), "--cache", str(self.cache), *arguments],
-            executable=sys.executable,  # which takes itself for the stand-in
+            executable=sys.executable,  # which takes itself for the fake
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -212,7 +212,7 @@ def test_a_half_finished_earlier_run_is_harmless(machine: Machine) -> None:
 
 
 def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
-    """The second run says that it waits, and takes what the first has built."""
+    """The second run says that it waits, and uses what the first has built."""
     machine.install("go", text=GO)
     machine.go_waits.touch()
     first = machine.start("--only", "go")
@@ -229,7 +229,7 @@ def test_of_two_runs_at_once_one_waits_for_the_other(machine: Machine) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_run_leaves_nothing_behind(machine: Machine, number: signal.Signals) -> None:
-    """A run that is told to stop in the middle of a build ends the build and removes what it had begun."""
+    """A run that gets a signal in the middle of a build ends the build and removes the unfinished files."""
     machine.install("go", text=GO)
     machine.go_waits.touch()
     process = machine.start("--only", "go")
@@ -320,7 +320,7 @@ def test_a_download_that_stands_still_is_given_up(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_error_names_every_way(machine: Machine) -> None:
-    """Where nothing works the error says what was tried and what would help, and HOME was not touched."""
+    """If nothing works, the error says what was tried and what would help, and HOME is not changed."""
     machine.install("go", text="#!/bin/sh\necho go1.20\n")
     code, out, err = machine.run()
     assert (code, out) == (1, "")

@@ -1,4 +1,4 @@
-"""What `make mutation-score` says of mutmut's results, and when it fails."""
+"""What `make mutation-score` prints for mutmut's results, and when it fails."""
 
 from __future__ import annotations
 

@@ -7,6 +7,6 @@ import soak_lists
 
 
 def test_a_hundred_operations(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every declared line holds its number, no other is touched, and none is called gone."""
+    """Every declared line has its number, no other is changed, and none counts as gone."""
     assert soak_lists.main(100) == 0, capsys.readouterr().out
     assert capsys.readouterr().out.startswith("100 operations in ")

@@ -1,7 +1,7 @@
 """The floor: a dynamic resource that does nothing, with the inputs and outputs of `linq.PhoneNumberForwarding`.
 
-In a module of its own and pickled by reference, like ours: one that is written in the program is pickled as a whole,
-for each resource anew, and dies in the SDK's pickler after some hundred of them.
+In a separate module and pickled by reference, like ours: one that is written in the program is pickled as a whole,
+again for each resource, and fails in the SDK's pickler after some hundred of them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _outputs(phone_number_id: str, props: dict[str, Any]) -> dict[str, Any]:
 
 
 class Noop(Resource, module="noop", name="Noop"):
-    """A line that nobody is told of."""
+    """A line that exists nowhere."""
 
     def __init__(self, name: str, *, phone_number: str, forwarding_number: str) -> None:
         props = {"phone_number": phone_number, "forwarding_number": forwarding_number}
