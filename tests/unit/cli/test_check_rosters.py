@@ -1,4 +1,4 @@
-"""`linq-provider check`: rosters are checked without key, engine or network."""
+"""`linq-provider check`: rosters are checked without a key, the engine or the network."""
 
 from __future__ import annotations
 
