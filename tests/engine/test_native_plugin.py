@@ -15,7 +15,7 @@ import plugin_assets
 import pytest
 from pulumi_environment import pulumi_environment
 from reader import program
-from snippets import CHECKOUT
+from snippets import CHECKOUT, commands_of, section
 from workspace import PROJECT, Workspace, printed
 
 from linq_provider import __version__
@@ -143,15 +143,17 @@ def test_a_program_runs_with_an_installed_asset(assets: Path, lonely: Workspace)
 
 
 @pytest.mark.skipif(not shutil.which("pulumi-language-yaml"), reason="`make test` builds the language host for YAML")
-def test_package_add_takes_the_plugin(lonely: Workspace) -> None:
-    """As docs/native.md says: Pulumi accepts the schema, and a YAML program keeps no path of the plugin."""
+def test_package_add_takes_the_schema(lonely: Workspace) -> None:
+    """The commands of docs/native.md: Pulumi accepts the schema, and `Pulumi.yaml` stays as it is; not with the plugin."""
     (lonely.folder / ".venv").symlink_to(sys.prefix)
-    (lonely.folder / "Pulumi.yaml").write_text(f"name: {PROJECT}\nruntime: yaml\n")
+    project = lonely.folder / "Pulumi.yaml"
+    project.write_text(f"name: {PROJECT}\nruntime: yaml\n")
     lonely.environment["PATH"] += os.pathsep + str(Path(shutil.which("pulumi-language-yaml") or "").parent)
-    page = (CHECKOUT / "docs" / "native.md").read_text()
-    (shown,) = re.findall(r"^\$ pulumi (package add .*)$", page, re.MULTILINE)
-    lonely.run(*shown.split())
-    assert f"linq: linq@{__version__}\n" in (lonely.folder / "Pulumi.yaml").read_text()
-    assert (lonely.folder / "sdks" / "linq" / f"linq-{__version__}.yaml").is_file()
-    schema = lonely.run("package", "get-schema", shown.split()[-1]).output
-    assert '"linq:index:PhoneNumberForwardings"' in schema
+    (block,) = [each for each in section("native.md", "Other ways to install the plugin") if "package" in each.text]
+    for command in commands_of(block):
+        printed(["bash", "-c", command.text], folder=lonely.folder, environment=lonely.environment)
+    assert project.read_text() == f"name: {PROJECT}\nruntime: yaml\n"
+    sdk = lonely.folder / "sdks" / "linq" / f"linq-{__version__}.yaml"
+    assert sdk.is_file()
+    lonely.run("package", "add", ".venv/bin/pulumi-resource-linq")
+    assert f"linq: linq@{__version__}\n" in project.read_text()
