@@ -14,17 +14,16 @@ if (location.protocol === "file:") {
       super();
       const frame = document.createElement("iframe");
       frame.hidden = true;
+      frame.srcdoc = `<script src="${new URL(script, document.baseURI)}"></script>`;
+      this.scope = new Promise((resolve) => frame.addEventListener("load", () => {
+        frame.contentWindow.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
+        resolve(frame.contentWindow);
+      }));
       document.body.append(frame);
-      this.scope = frame.contentWindow;
-      this.scope.postMessage = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
-      const element = this.scope.document.createElement("script");
-      this.ready = new Promise((resolve) => element.addEventListener("load", resolve));
-      element.src = script;
-      this.scope.document.head.append(element);
     }
 
     postMessage(data) {
-      this.ready.then(() => this.scope.dispatchEvent(new MessageEvent("message", { data })));
+      this.scope.then((scope) => scope.dispatchEvent(new MessageEvent("message", { data })));
     }
   };
 }
