@@ -94,7 +94,7 @@ def test_the_copy_button_copies_commands_only(tab: Any, site: Path) -> None:
 def test_no_page_is_wider_than_the_screen(tab: Any, site: Path, scheme: str) -> None:
     """On a desktop and on a phone, what is too wide scrolls inside of the page."""
     tab.prefer(color_scheme=scheme)
-    for page in ("index", "getting-started", "errors", "pipelines", "reference", "examples/company-policy"):
+    for page in ("index", "getting-started", "errors", "pipelines", "reference", "how-it-works"):
         visit(tab, f"{site.as_uri()}/{page}.html")
         assert tab.run("document.documentElement.scrollWidth <= window.innerWidth"), page
         if folder := os.environ.get("SCREENSHOTS"):
