@@ -115,6 +115,10 @@ def test_what_is_published_was_attested_and_tested() -> None:
     """Publishing waits for the attestation and the tests; the attestation covers every file of the build."""
     jobs = loaded(RELEASE)["jobs"]
     assert set(jobs["publish"]["needs"]) == {"attest", "test"}
-    assert [jobs[name]["needs"] for name in ("attest", "test")] == ["build", "build"]
+    assert [jobs[name]["needs"] for name in ("attest", "test")] == [["build", "sdks"], "build"]
     (attested,) = (step["with"] for step in jobs["attest"]["steps"] if "attest-build-provenance" in step["uses"])
-    assert attested == {"subject-path": "dist/*"}
+    assert attested == {"subject-path": "built/*/*"}
+    everything = {"path": "built"}
+    assert [step["with"] for step in jobs["attest"]["steps"] if "download" in step["uses"]] == [everything]
+    for name in ("publish-python-sdk", "publish-npm-sdk"):
+        assert jobs[name]["needs"] == "publish"
