@@ -489,7 +489,7 @@ MUTANTS = [
         "row 18: delete leaves a declared line alone",
         "core/lifecycle.py",
         "            if owner is not None:\n",
-        "            if True:\n",
+        "            if False:\n",
         f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[dynamic-renamed]",
     ),
     (

@@ -76,11 +76,11 @@ def stack(tmp_path: Path, template: Path, emulator: Emulator, skin: str) -> Iter
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the git URL of the documentation leads to: a repository with what a wheel is built from, as it is now."""
+    """What the git URL of the documentation leads to: a repository from which a wheel and SDKs are built, as it is now."""
     folder = tmp_path_factory.mktemp("repository")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "pytest_linq_provider.py"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "Makefile", "pytest_linq_provider.py"):
         shutil.copy(CHECKOUT / name, folder)
-    for name in ("linq_provider", "templates"):
+    for name in ("linq_provider", "templates", "tools"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
     for words in (["init", "--quiet", "."], ["add", "."], [*identity, "commit", "--quiet", "--message", "All"]):
