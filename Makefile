@@ -70,8 +70,10 @@ mutation-score: $(INSTALLED) ## mutmut on the rules, the transport and the resou
 bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
 	@$(WITH_CLI) cd tools && python -m bench
 
+# Not with --quiet, which hides warnings from --strict too.
 docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; warnings are errors
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@said=$$(NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict 2>&1) || { echo "$$said" >&2; exit 1; }
+	@echo "open $(CURDIR)/site/index.html"
 
 build: $(DIST) ## wheel and source distribution, in dist
 

@@ -7,12 +7,14 @@ imported only when a number is looked up. No text repeats a number, because it m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from linq_provider.config import ANYWHERE, AllowedForwardings
 from linq_provider.core.countries import COUNTRIES, SERVICES
 from linq_provider.errors import ConfigurationError
 
+# How many numbers are remembered: check and create look each of them up, three times in all, and phonenumbers is slow.
+REMEMBERED = 32_768
 UNSET = AllowedForwardings("linq:allowedForwardings", ())  # what a message names if nothing is set
 
 
@@ -110,6 +112,7 @@ class Destinations:
 UNRESTRICTED = Destinations()  # the rule if nothing is set
 
 
+@lru_cache(REMEMBERED)
 def look_up(number: str) -> PhoneNumberFacts | None:
     """The facts about a number in E.164 format; None if its country code is not assigned."""
     import phonenumbers

@@ -133,3 +133,11 @@ def stranger(tmp_path: Path, repository: Path) -> Reader:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
         },
     )
+
+
+@pytest.fixture
+def own(stranger: Reader) -> Iterator[Emulator]:
+    """The account at Linq of the reader of a page."""
+    with Emulator(numbers=3, api_key=API_KEY) as running:
+        stranger.environment["LINQ_API_V3_BASE_URL"] = running.url
+        yield running
