@@ -1884,6 +1884,13 @@ MUTANTS = [
     ),
     # The native package.
     (
+        "doctor sees a plugin whose Python is gone",
+        "cli/plugin.py",
+        "if not python.exists():",
+        "if False:",
+        "tests/unit/cli/test_doctor.py::test_a_python_project_with_the_native_plugin",
+    ),
+    (
         "a fleet that fails in part records what was written",
         "native/servicer.py",
         "if not isinstance(kind, PhoneNumberForwardings) or error.forwardings == olds.lines:",
