@@ -70,16 +70,18 @@ mutation-score: $(INSTALLED) ## mutmut on the rules, the transport and the resou
 bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
 	@$(WITH_CLI) cd tools && python -m bench
 
+# Not with --quiet, which hides warnings from --strict too.
 docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; warnings are errors
-	@NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict --quiet
+	@said=$$(NO_MKDOCS_2_WARNING=1 $(DOCS)/bin/mkdocs build --strict 2>&1) || { echo "$$said" >&2; exit 1; }
+	@echo "open $(CURDIR)/site/index.html"
 
 build: $(DIST) ## wheel and source distribution, in dist
 
 plugin: $(DIST) ## the native package as Pulumi installs it, for each platform, in dist
 	@$(BIN)/python tools/plugin_assets.py dist
 
-sdks: | $(DEPENDENCIES) ## the SDKs of the native package for Python, Node.js and Go, in dist/sdks; takes npm
-	@$(LANGUAGES) && PATH="$(BIN):$$languages:$$PATH" python tools/sdks.py dist/sdks
+sdks: ## the SDKs of the native package for Python, Node.js and Go, in dist/sdks; needs npm
+	@languages=$$($(PYTHON) tools/bootstrap/languages.py) && PATH="$$PATH:$$languages" $(PYTHON) tools/sdks.py dist/sdks
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
 	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis mutants

@@ -496,7 +496,7 @@ MUTANTS = [
         "row 18: delete leaves a declared line alone",
         "core/lifecycle.py",
         "            if owner is not None:\n",
-        "            if True:\n",
+        "            if False:\n",
         f"{ENGINE}test_rename.py::test_a_line_declared_before_and_after_is_never_written[dynamic-renamed]",
     ),
     (
@@ -1883,6 +1883,13 @@ MUTANTS = [
         CHAINS,
     ),
     # The native package.
+    (
+        "doctor sees a plugin whose Python is gone",
+        "cli/plugin.py",
+        "if not python.exists():",
+        "if False:",
+        "tests/unit/cli/test_doctor.py::test_a_python_project_with_the_native_plugin",
+    ),
     (
         "a fleet that fails in part records what was written",
         "native/servicer.py",

@@ -140,7 +140,7 @@ class Transport:
             return self._unreachable(asked, causes, timed_out=timed_out)
         if timed_out:
             return APIConnectionTimeoutError(
-                f"{asked}: no complete answer in time.",
+                f"{asked}: no complete answer arrived in time.",
                 next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
             )
         if isinstance(error, OSError | HTTPError):

@@ -37,14 +37,14 @@ class Checked:
 @json_option
 @click.pass_context
 def check(context: click.Context, *, files: tuple[Path, ...], as_json: bool) -> None:
-    """Check rosters as `pulumi preview` would, without key, engine or network.
+    """Check rosters as `pulumi preview` would, without a key, the engine or the network.
 
-    Checked are the format of each file, its lines and numbers, and where calls may go: by LINQ_ALLOWED_FORWARDINGS and
-    by linq:allowedForwardings in the Pulumi.yaml and every Pulumi.*.yaml beside the file.
+    The command checks the format of each file, its lines and numbers, and where calls may go:
+    LINQ_ALLOWED_FORWARDINGS, and linq:allowedForwardings in Pulumi.yaml and in every Pulumi.*.yaml next to the file.
 
-    Each finding is a line: file, line, column and what is wrong. A note is no failure.
+    It prints each finding on a line: file, line, column and what is wrong. A note is not an error.
 
-    Exit status: 1 where a file cannot be declared as it is, else 0.
+    Exit status: 1 if a file has an error, else 0.
     """
     checked = [_checked(file) for file in files]
     if as_json:
@@ -74,7 +74,7 @@ def _note(row: Row, destinations: Destinations) -> Problem | None:
     country = destinations.doubt(row.number.text) if row.number.text else None
     if country is None:
         return None
-    text = f"such numbers are not in use in {country}, as far as version {metadata_version()} of the metadata knows"
+    text = f"such numbers are not in use in {country}, according to version {metadata_version()} of the metadata"
     return Problem(text, row.number.row, row.number.column)
 
 

@@ -26,18 +26,18 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 HELP = """Compare what is declared with what is live, and show what differs. Nothing is changed.
 
-What a stack declares is what its state records: the numbers of the last `pulumi up`. Resources of a
-linq.Provider are compared with the account of that provider. With --roster and --stack together, both
-are compared with the account of the stack, and have to agree.
+For a stack, the declared numbers are those in its state: the numbers of the last `pulumi up`. Resources of
+a linq.Provider are compared with the account of that provider. If you give both --roster and --stack, both
+are compared with the account of the stack, and must agree with each other.
 
 \b
-Each row begins with one of these words; in a pipe tabs separate what, line, declared, live, declared by.
+Each row begins with one of these words. In a pipe, tabs separate: what, line, declared, live, declared by.
   changed     the line forwards to another number than declared; a secret number is not shown
-  gone        the line is declared, and this key does not see it
-  undeclared  the line forwards, and nothing here declares it (only with --undeclared)
+  gone        the line is declared, but this key does not see it
+  undeclared  the line forwards, but nothing here declares it (only with --undeclared)
 
 \b
-Exit status: 0 nothing differs; 2 something differs; 1 an error: nothing is known.
+Exit status: 0 nothing differs; 2 something differs; 1 an error, so the lines were not compared.
 stderr says how many lines were compared.
 """
 

@@ -31,21 +31,21 @@ if TYPE_CHECKING:
     type=int,
     default=0,
     show_default=True,
-    help="Another seed is another account, with other numbers, ids and key.",
+    help="Each seed gives a different account, with its own numbers, ids and key.",
 )
 @click.option(
     "--fault",
     "faults",
     multiple=True,
     metavar="NAME",
-    help="How requests fail, such as 429=1, 500 or hang; may be repeated.",
+    help="Make requests fail with this, such as 429=1, 500 or hang; may be repeated.",
 )
 @click.option(
     "--fault-rate",
     type=click.FloatRange(0, 1),
     default=1.0,
     show_default=True,
-    help="Share of the requests that a fault hits.",
+    help="Share of requests that fail.",
 )
 @click.option(
     "--rate-limit",
@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     "hosts",
     multiple=True,
     metavar="NAME:PORT",
-    help="Another address that clients reach it at, as through a forwarded port; may be repeated.",
+    help="Another address at which clients reach the emulator, such as a forwarded port; may be repeated.",
 )
 def emulator(*, faults: tuple[str, ...], fault_rate: float, hosts: tuple[str, ...], **account: Any) -> None:
     """Run a local emulator of Linq's API.

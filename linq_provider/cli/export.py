@@ -21,7 +21,9 @@ ROSTER_NAME = "lines.yaml"  # used in the comment of a roster that is written to
 
 
 @click.command()
-@click.option("--format", "kind", type=click.Choice([*SUFFIXES]), help="Default: by the ending of FILE, else python.")
+@click.option(
+    "--format", "kind", type=click.Choice([*SUFFIXES]), help="Default: chosen by the ending of FILE, else python."
+)
 @click.option("-o", "--output", "file", type=FILE, metavar="FILE", help="Write to FILE, not to stdout.")
 @click.option("--force", is_flag=True, help="Replace FILE if it exists.")
 @stack_option

@@ -38,7 +38,7 @@ NO_MESSAGES = {
     "the argument base_url",  # where an address came from, inside of the message of a connection that failed
 }
 # doctor explains each of its findings itself; the others write programs, rosters, help, summaries and names.
-NO_ERRORS = {"access.py", "machine.py", "network.py", "doctor.py", "countries.py"}
+NO_ERRORS = {"access.py", "machine.py", "plugin.py", "network.py", "doctor.py", "countries.py"}
 OUTPUT = {
     ("commands.py", "HELP"),
     ("drift.py", "HELP"),
@@ -79,9 +79,12 @@ def leaves(nav: Any) -> Iterator[str]:
 
 
 def test_every_page_is_in_the_navigation() -> None:
-    """Each page of docs/ is named by the navigation of the site once, and nothing that is not there."""
+    """Each page, example and pipeline is named by the navigation of the site once, and nothing that is not there."""
+    assert [group for part in SITE["nav"] for group in part] == ["Start", "Everyday", "Team", "Trouble", "Reference"]
     named = sorted("_index.md" if name == "index.md" else name for name in leaves(SITE["nav"]))
-    assert named == [page.name for page in PAGES]
+    examples = [f"examples/{file.parent.name}.md" for file in CHECKOUT.glob("examples/*/README.md")]
+    pipelines = [f"pipelines/{folder.name}.md" for folder in CHECKOUT.glob("pipelines/*/")]
+    assert named == sorted([*(page.name for page in PAGES), "examples/index.md", *examples, *pipelines])
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -100,9 +103,22 @@ def test_the_site_fetches_nothing() -> None:
     assert SITE["theme"]["font"] is False
     assert SITE["plugins"] == ["search"]
     assert SITE["validation"]["nav"]["omitted_files"] == SITE["validation"]["links"]["anchors"] == "warn"
-    for file in [CHECKOUT / "mkdocs.yml", *DOCS.glob("*.css"), *DOCS.glob("*.svg")]:
+    (build,) = re.findall(r"mkdocs build.*", (CHECKOUT / "Makefile").read_text())
+    assert "--strict" in build
+    assert "--quiet" not in build, "mkdocs then counts no warning"
+    for file in [CHECKOUT / "mkdocs.yml", *DOCS.glob("*.css"), *DOCS.glob("*.js"), *DOCS.glob("*.svg")]:
         hosts = set(re.findall(r"//([\w.-]+)", file.read_text())) - {"www.w3.org"}
         assert hosts == set(), file.name
+
+
+def test_the_package_names_its_repository() -> None:
+    """The addresses in the wheel's metadata belong to the repository that docs/installation.md names."""
+    section = (CHECKOUT / "pyproject.toml").read_text().partition("[project.urls]")[2].partition("\n[")[0]
+    addresses = dict(re.findall(r'^(\w+) = "(.*)"$', section, re.MULTILINE))
+    assert {"Repository", "Documentation", "Changelog"} <= set(addresses)
+    assert f"git+{addresses['Repository']}" in (DOCS / "installation.md").read_text()
+    for address in addresses.values():
+        assert address.startswith(addresses["Repository"].removesuffix(".git")), address
 
 
 def test_the_registry_finds_its_two_pages() -> None:
