@@ -80,8 +80,8 @@ build: $(DIST) ## wheel and source distribution, in dist
 plugin: $(DIST) ## the native package as Pulumi installs it, for each platform, in dist
 	@$(BIN)/python tools/plugin_assets.py dist
 
-sdks: | $(DEPENDENCIES) ## the SDKs of the native package for Python, Node.js and Go, in dist/sdks; takes npm
-	@$(LANGUAGES) && PATH="$(BIN):$$languages:$$PATH" python tools/sdks.py dist/sdks
+sdks: ## the SDKs of the native package for Python, Node.js and Go, in dist/sdks; needs npm
+	@languages=$$($(PYTHON) tools/bootstrap/languages.py) && PATH="$$PATH:$$languages" $(PYTHON) tools/sdks.py dist/sdks
 
 clean: ## remove what make made in this folder; the Pulumi CLI in the user's cache stays
 	@rm -rf $(VENV) dist site .coverage .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis mutants

@@ -208,7 +208,7 @@ def _refuse_elsewhere(base_url: str, environ: Mapping[str, str], api_key_source:
         return
     raise ConfigurationError(
         f"Nothing was sent: the key comes from {api_key_source}, but the address {plain(base_url, limit=MAX_SHOWN_URL)}"
-        " comes from linq:baseUrl. A key from the environment is sent to no address that only a stack names.",
+        " comes from linq:baseUrl. A key from the environment is not sent to an address that only a stack names.",
         next_step=f"If the address is right, set LINQ_API_V3_BASE_URL to it too. Or unset {api_key_source} and give the"
         " stack a key of its own: `pulumi config set --secret linq:apiKey`.",
     )
@@ -296,7 +296,6 @@ def _destinations(text: str) -> tuple[str, ...]:
     named = tuple(entry for entry in entries if entry)
     if not named or not all(re.fullmatch(r"\*|[A-Z]{2}|\+[1-9]\d{0,14}", entry, re.ASCII) for entry in named):
         raise ValueError(
-            'must be countries like GB and beginnings of numbers like "+4930", in quotes, between commas;'
-            f' or "{ANYWHERE}"'
+            f'must be a comma-separated list of countries like GB and prefixes like "+4930", in quotes; or "{ANYWHERE}"'
         )
     return named

@@ -153,7 +153,8 @@ def _nothing_recorded(olds: Fleet) -> Iterator[None]:
         added = sorted(line for line in error.forwardings if line not in olds.lines)
         if added and olds.lines:
             error.next_step += (
-                f" If you go back instead, check these new lines by hand, because no state has them: {listed(added)}."
+                " If you go back to the old program instead, check these new lines by hand, because they are not in the"
+                f" state: {listed(added)}."
             )
         forgotten = [
             f"{line} ({number or 'not forwarded'})"
@@ -161,7 +162,7 @@ def _nothing_recorded(olds: Fleet) -> Iterator[None]:
             if line not in (olds.replaced_numbers or {}) and number != error.forwardings.get(line)
         ]
         if forgotten:
-            host.print_info(f"No state records what these lines forwarded to before: {listed(forgotten)}.")
+            host.print_info(f"The state does not record what these lines forwarded to before: {listed(forgotten)}.")
         raise
 
 

@@ -40,6 +40,12 @@ LOST = (
     "what gave way",
     "lives of their own",
     "at home in",
+    "heals?",
+    "as it says",
+    "no state knows",
+    "if it is meant",
+    "puts? it right",
+    "belongs? into",
 )
 
 CheckRegistry().register_many((*checks, Check(types.Existence(LOST), path="lost", message="'{}' made people stumble.")))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parent.parent
@@ -33,8 +34,11 @@ def generate(folder: Path) -> None:
 
 
 def wheel(folder: Path) -> None:
-    """Build the wheel; pip gets what builds it."""
-    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder / "python")
+    """Build the wheel with the pip of a new virtual environment, which gets the build tools."""
+    with tempfile.TemporaryDirectory() as environment:
+        run(sys.executable, "-m", "venv", environment)
+        pip = Path(environment, "bin", "pip")
+        run(pip, "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, folder / "python")
 
 
 def node_package(folder: Path) -> None:

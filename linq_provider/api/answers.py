@@ -222,7 +222,7 @@ def _no_constant(name: str) -> float:
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise _Malformed("JSON with a key twice")
+        raise _Malformed("JSON in which a key occurs twice")
     return value
 
 

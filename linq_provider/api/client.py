@@ -88,7 +88,7 @@ class LinqClient:
             LinqError: see `linq_provider.errors`; `may_be_applied` is True if the list call cannot find it out.
         """
         if not _SAFE_ID.fullmatch(phone_number_id):
-            raise LinqError("A phone_number_id may hold letters, digits, '-' and '_' only.")
+            raise LinqError("A phone_number_id may contain only letters, digits, '-' and '_'.")
         deadline = self._clock() + self._settings.timeout
         call = self._call("PUT", f"{LIST_PATH}/{phone_number_id}", deadline - self._reserve)
         call.json = {"forwarding_number": forwarding_number}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import ssl
 import threading
 import weakref
@@ -31,8 +32,7 @@ ENCODING = "gzip"
 
 def proxy_of(base_url: str) -> str | None:
     """The environment's proxy for requests to `base_url`, as it is written there."""
-    no_proxy = "*" if _is_loopback(base_url) else None
-    return requests.utils.select_proxy(base_url, requests.utils.get_environ_proxies(base_url, no_proxy=no_proxy))
+    return requests.utils.select_proxy(base_url, _proxies_of(base_url))
 
 
 class Transport:
@@ -42,10 +42,21 @@ class Transport:
         self._base_url = base_url
         self._source = base_url_source
         self._api_key = api_key
+        self._headers = {
+            "User-Agent": f"linq-provider/{__version__}",
+            "Accept": "application/json",
+            "Accept-Encoding": ENCODING,
+            "Connection": "keep-alive",
+        }
         self._local = threading.local()
         # Weak, so that a session and its connection end with their thread.
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
-        self._proxies = {"no_proxy": "*"} if _is_loopback(base_url) else None
+        # The environment is read once. `Session.request` reads it for each request, which is slow. For this machine it
+        # also changes the environment for a moment, which two threads must not do at the same time.
+        self._environment: Any = {
+            "proxies": _proxies_of(base_url),
+            "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
+        }
 
     @property
     def host_and_port(self) -> str:
@@ -90,15 +101,14 @@ class Transport:
     def _send(
         self, method: str, path: str, *, json: Mapping[str, Any] | None, seconds: float, max_bytes: int
     ) -> Answer:
-        with self._session().request(
-            method,
-            self._base_url + path,
-            json=json,
-            auth=self._authorize,
+        request = requests.PreparedRequest()
+        request.prepare(method, self._base_url + path, headers=self._headers, json=json, auth=self._authorize)
+        with self._session().send(
+            request,
             allow_redirects=False,
             stream=True,
-            proxies=self._proxies,
             timeout=(min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds)),
+            **self._environment,
         ) as response:
             body, problem = bytearray(), ""
             if response.headers.get("Content-Encoding", "").strip().lower() not in ("", "identity", ENCODING):
@@ -115,7 +125,7 @@ class Transport:
             return Answer(response.status_code, response.headers, bytes(body), problem)
 
     def _authorize(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Set the key in each request, because netrc would replace a header of the session."""
+        """Set the key last, so that a login from netrc or from the address cannot replace it."""
         request.headers["Authorization"] = f"Bearer {self._api_key}"
         return request
 
@@ -130,7 +140,7 @@ class Transport:
             return self._unreachable(asked, causes, timed_out=timed_out)
         if timed_out:
             return APIConnectionTimeoutError(
-                f"{asked}: no complete answer in time.",
+                f"{asked}: no complete answer arrived in time.",
                 next_step="Check the network and linq:baseUrl, or allow more seconds with linq:timeout.",
             )
         if isinstance(error, OSError | HTTPError):
@@ -157,14 +167,16 @@ class Transport:
         session: requests.Session | None = getattr(self._local, "session", None)
         if session is None:
             session = self._local.session = _Session()
-            session.headers["User-Agent"] = f"linq-provider/{__version__}"
-            session.headers["Accept"] = "application/json"
-            session.headers["Accept-Encoding"] = ENCODING
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # no cookie is stored or sent
             session.mount("http://", _Adapter(max_retries=0))
             session.mount("https://", _Adapter(max_retries=0))
             self._sessions.add(session)
         return session
+
+
+def _proxies_of(base_url: str) -> dict[str, str]:
+    """The environment's proxies for requests to `base_url`; none for this machine."""
+    return {} if _is_loopback(base_url) else requests.utils.get_environ_proxies(base_url)
 
 
 def _is_loopback(base_url: str) -> bool:

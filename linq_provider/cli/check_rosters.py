@@ -74,7 +74,7 @@ def _note(row: Row, destinations: Destinations) -> Problem | None:
     country = destinations.doubt(row.number.text) if row.number.text else None
     if country is None:
         return None
-    text = f"such numbers are not in use in {country}, as far as version {metadata_version()} of the metadata knows"
+    text = f"such numbers are not in use in {country}, according to version {metadata_version()} of the metadata"
     return Problem(text, row.number.row, row.number.column)
 
 

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from linq_provider.cli.output import Check, Mark, checked
-from linq_provider.cli.programs import least_environment, run_program, working_folder
+from linq_provider.cli.plugin import installed_plugins, native_plugin
+from linq_provider.cli.programs import least_environment, run_program
+from linq_provider.cli.pulumi_project import find_project
 from linq_provider.errors import LinqError, plain
 
 OLDEST_PYTHON = (3, 10, 0)
@@ -35,7 +37,11 @@ def machine_checks() -> Iterator[Check]:
     else:
         yield Check("Pulumi CLI", Mark.FAILS, "there is no `pulumi` on PATH", INSTALL)
         yield Check("Python host of Pulumi", Mark.NOT_CHECKED)
-    yield checked("Python of the provider", _provider_python)
+    project = find_project()
+    if project.python_options is not None:
+        yield checked("Python of the provider", _provider_python, project.folder, project.python_options)
+    if project.python_options is None or project.plugin_path or installed_plugins():
+        yield checked("Native plugin", native_plugin, project)
 
 
 def _version(found: str, oldest: tuple[int, ...], fix: str, where: str = "") -> str:
@@ -60,11 +66,8 @@ def _host(pulumi: str) -> str:
     return "found beside the CLI or on PATH"
 
 
-def _provider_python() -> str | Check:
+def _provider_python(folder: Path, options: Mapping[str, Any]) -> str | Check:
     """Whether the Python that Pulumi starts for dynamic providers has this package."""
-    folder, options = _project()
-    if options is None:
-        raise LinqError("the project in this folder is not in Python", next_step="Run the command in a Python project.")
     if options.get("toolchain") == "poetry" and not options.get("virtualenv"):
         finding = "poetry chooses it: run `poetry run linq-provider doctor`"
         return Check("Python of the provider", Mark.NOT_CHECKED, finding)
@@ -76,31 +79,6 @@ def _provider_python() -> str | Check:
         said = done.stderr.strip().rpartition("\n")[2]
         raise LinqError(f"{python} cannot import linq_provider: {plain(said)}", next_step=fix)
     return f"{python} has linq_provider {done.stdout.strip()}"
-
-
-def _project() -> tuple[Path, Mapping[str, Any] | None]:
-    """The folder of the current project, and the options of its runtime; None as options if it is not Python."""
-    here = working_folder()
-    for folder in (here, *here.parents):
-        for file in (folder / "Pulumi.yaml", folder / "Pulumi.yml"):
-            if file.is_file():
-                return folder, _runtime_options(file)
-    return here, {}
-
-
-def _runtime_options(file: Path) -> Mapping[str, Any] | None:
-    import yaml
-
-    try:
-        project = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    runtime = project.get("runtime") if isinstance(project, dict) else None
-    if isinstance(runtime, str):
-        runtime = {"name": runtime}
-    if not isinstance(runtime, dict) or runtime.get("name") != "python":
-        return None
-    return runtime.get("options") or {}
 
 
 def _interpreter(folder: Path, options: Mapping[str, Any], fix: str) -> str:

@@ -33,7 +33,7 @@ def run_program(
     except OSError as error:
         raise _not_started(command[0], error) from None
     except subprocess.TimeoutExpired:
-        raise LinqError(f"`{' '.join(command[:2])}` did not end within {timeout} s.", next_step=if_slow) from None
+        raise LinqError(f"`{' '.join(command[:2])}` did not finish within {timeout} s.", next_step=if_slow) from None
 
 
 def least_environment() -> dict[str, str]:

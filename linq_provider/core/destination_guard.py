@@ -76,8 +76,8 @@ class DestinationGuard:
             )
         if self._doubts:
             self._notify(
-                f"New or changed numbers in a range that is not in use: {_counted(self._doubts)}; as far as version"
-                f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes."
+                f"New or changed numbers in a range that is not in use: {_counted(self._doubts)}; according to version"
+                f" {metadata_version()} of the phone number metadata. Look for typing mistakes."
                 " The run continues."
             )
 

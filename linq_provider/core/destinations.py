@@ -7,12 +7,14 @@ imported only when a number is looked up. No text repeats a number, because it m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from linq_provider.config import ANYWHERE, AllowedForwardings
 from linq_provider.core.countries import COUNTRIES, SERVICES
 from linq_provider.errors import ConfigurationError
 
+# How many numbers are remembered: check and create look each of them up, three times in all, and phonenumbers is slow.
+REMEMBERED = 32_768
 UNSET = AllowedForwardings("linq:allowedForwardings", ())  # what a message names if nothing is set
 
 
@@ -62,7 +64,7 @@ class Destinations:
         """Why calls may not be forwarded to this number in E.164 format; None if they may."""
         facts = look_up(forwarding_number)
         if facts is None:
-            return "begins with a country code that nobody has"
+            return "begins with a country code that does not exist"
         refusing = [source.name for source in self.allowed if not _permits(source, forwarding_number, facts)]
         if refusing:
             return _outside(" and ".join(refusing), facts)
@@ -72,10 +74,12 @@ class Destinations:
         """Why this cannot be a line of an account, judged by its country code and length; None if it can."""
         facts = look_up(phone_number)
         if facts is None:
-            return "begins with a country code that nobody has"
+            return "begins with a country code that does not exist"
         if facts.dialable or not self._unlifted(phone_number, facts):
             return None
-        return f"is not the length of a phone number in {facts.country}; a line can be declared by phone_number_id too"
+        return (
+            f"has the wrong length for a phone number in {facts.country}; a line can be declared by phone_number_id too"
+        )
 
     def doubt(self, forwarding_number: str) -> str | None:
         """The country of a number whose range is not known to be in use; None for other numbers."""
@@ -95,10 +99,10 @@ class Destinations:
         if not unlifted or (facts.dialable and not facts.premium_rate):
             return None
         code, settings = facts.country_code, " and ".join(unlifted)
-        way_out = f"only {ANYWHERE}, or a prefix longer than +{code}, in {settings} allows it"
+        way_out = f"to allow it, add {ANYWHERE} or a prefix longer than +{code} to {settings}"
         if facts.dialable:
             return f"is a premium-rate number in {facts.country}; {way_out}"
-        return f"is not the length of a phone number in {facts.country}; {way_out}"
+        return f"has the wrong length for a phone number in {facts.country}; {way_out}"
 
     def _unlifted(self, number: str, facts: PhoneNumberFacts) -> list[str]:
         """The settings that do not allow this number explicitly."""
@@ -108,6 +112,7 @@ class Destinations:
 UNRESTRICTED = Destinations()  # the rule if nothing is set
 
 
+@lru_cache(REMEMBERED)
 def look_up(number: str) -> PhoneNumberFacts | None:
     """The facts about a number in E.164 format; None if its country code is not assigned."""
     import phonenumbers
@@ -168,7 +173,7 @@ def _outside(sources: str, facts: PhoneNumberFacts) -> str:
     if facts.region is None:
         return (
             f"begins with +{facts.country_code}, which does not tell its country, so it is outside of {sources};"
-            " if it is meant, add its first digits there"
+            " if the number is intended, add its first digits there"
         )
-    add = f"; if it is meant, add {facts.region} there" if facts.region in COUNTRIES else ""
+    add = f"; if the number is intended, add {facts.region} there" if facts.region in COUNTRIES else ""
     return f"is in {facts.country}, outside of {sources}{add}"

@@ -56,7 +56,7 @@ def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
     """The error for a phone number that is another line at Linq now; a refresh can follow a number, but not an id."""
     by_number = declared_by == "phone_number"
     return RefusedError(
-        f"{line.phone_number} is now line {line.id}, and the line that the state records is gone.",
+        f"At Linq, {line.phone_number} is now the line {line.id}; the line in the state no longer exists.",
         next_step="Run `pulumi up --refresh`." if by_number else f'Declare phone_number_id="{line.id}".',
     )
 
@@ -73,8 +73,8 @@ def refuse_two_names(account: Account, declarations: Declarations, identity: str
     names = account.names_of(line) if line else ()
     if line and len(names) > 1 and all(declarations.declares(name) for name in names):
         raise RefusedError(
-            f"Line {line.id} ({line.phone_number}) is declared by another resource of this program too: once by"
-            " phone_number, once by phone_number_id.",
+            f"Line {line.id} ({line.phone_number}) is declared by two resources of this program: by one with"
+            " phone_number, by the other with phone_number_id.",
             next_step="Remove one of the two: otherwise either number could be used.",
         )
 
@@ -92,8 +92,9 @@ def refuse_loop(account: Account, declarations: Declarations, identity: str, for
     while step and step not in seen:
         if step == start:
             raise RefusedError(
-                f"The line forwards to {'another line that forwards back' if seen else 'itself'}.",
-                next_step="Calls would go in a circle and never ring: declare another forwarding_number.",
+                f"The line would forward to {'another line that forwards back' if seen else 'itself'}, so calls would"
+                " go in a circle and never ring.",
+                next_step="Declare another forwarding_number.",
             )
         seen.add(step)
         step = _forwarding_of(account, declarations, step)

@@ -180,7 +180,7 @@ class ForwardingLifecycle:
         if line is None and olds.declared_by == "phone_number":
             line = self._account.confirmed(olds.phone_number, _is_there)
             if line is not None:
-                self._notify(f"{line.phone_number} is now line {line.id}.")
+                self._notify(f"At Linq, {line.phone_number} is now the line {line.id}.")
         if line is not None:
             return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
@@ -266,8 +266,8 @@ class ForwardingLifecycle:
         if recorded and line.forwarding_number == "" != number and not self._may_overwrite(news):
             # Only the engine knows which it is: it calls create, which forwards the line, or update, which refuses.
             self._notify(
-                f"Line {line.id} ({line.phone_number}) is not forwarded any more: a replacement that did not finish"
-                " cleared it, or somebody else did. In the second case `pulumi up` refuses to forward it again."
+                f"Line {line.id} ({line.phone_number}) is no longer forwarded: an unfinished replacement or somebody"
+                " else cleared it. If it was somebody else, `pulumi up` refuses to forward it again."
             )
             return
         refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)
@@ -333,10 +333,10 @@ class ForwardingLifecycle:
             self._say_what_was_restored(olds)
         except NotFoundError:
             other = self._account.known(olds.phone_number)
-            left = f" {other.phone_number} is now line {other.id}, which was left alone." if other else ""
+            left = f" At Linq, {other.phone_number} is now the line {other.id}, which was not changed." if other else ""
             self._notify(
-                f"Line {line.id} ({line.phone_number}) is not there any more, so there was nothing to clear; if it"
-                f" still exists under another key, it keeps its forwarding.{left}"
+                f"Line {line.id} ({line.phone_number}) is no longer among the lines of this key, so there was nothing"
+                f" to clear; if it still exists under another key, it keeps its forwarding.{left}"
             )
 
     def _say_what_was_restored(self, olds: Outputs) -> None:
@@ -372,7 +372,7 @@ class ForwardingLifecycle:
             raise foreign_number(line, restore=restore)
         done = "is restored" if restore else "is cleared"
         if self._on_conflict == KEEP:
-            done = "keeps its forwarding" if line.forwarding_number else "stays so"
+            done = "keeps its forwarding" if line.forwarding_number else "stays not forwarded"
         now = f"forwards to {line.forwarding_number}" if line.forwarding_number else "is not forwarded"
         self._notify(
             f"Line {line.id} ({line.phone_number}) {now}, which this stack did not set, and {done}"
@@ -386,7 +386,7 @@ class ForwardingLifecycle:
             raise RefusedError(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) is declared by another resource of this program,"
                 " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
-                next_step="Fix that resource, then run `pulumi up` again.",
+                next_step="Fix the resource that failed, then run `pulumi up` again.",
             )
         if owner.pending:  # its write needs the recorded numbers
             self._declarations.change(olds.phone_number_id, olds.applied)

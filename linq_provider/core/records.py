@@ -175,7 +175,7 @@ def lower_ids(forwardings: Mapping[str, T]) -> dict[str, T]:
     lowered = {lower_id(line): number for line, number in forwardings.items()}
     if len(lowered) < len(forwardings):
         raise RefusedError(
-            "forwardings names a phone_number_id twice, in capitals and in lower case.",
+            "forwardings names a phone_number_id twice, in upper case and in lower case.",
             next_step="Keep only one of them: otherwise either number could be used.",
         )
     return lowered
@@ -245,7 +245,7 @@ def validate_fleet(news: Fleet) -> list[str]:
         problems.append("allow_clearing is not a number of lines")
     if isinstance(news.forwardings, Mapping) and isinstance(news.overwrite, tuple):
         problems += [
-            f"{line}: overwrite names it, forwardings does not"
+            f"{line}: this line is in overwrite, but not in forwardings"
             for line in news.overwrite
             if line not in news.forwardings and line is not Unknown.UNKNOWN
         ]

@@ -100,7 +100,7 @@ def _read(path: Path) -> bytes:
     except OSError as error:
         raise ConfigurationError(f"{shown(path)} cannot be read: {error.strerror}.") from error
     except ValueError:  # the name contains a NUL
-        raise ConfigurationError(f"{shown(path)} cannot be read: no file can have this name.") from None
+        raise ConfigurationError(f"{shown(path)} cannot be read: its name contains a NUL character.") from None
     if raw is None:
         raise ConfigurationError(
             f"{shown(path)} cannot be read: it is not a regular file but a folder, device or pipe."

@@ -37,7 +37,9 @@ def yaml_rows(text: str) -> Iterator[Row]:
         raise unreadable(_at(begun or error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem))) from None
     except yaml.reader.ReaderError as error:
         before = text.encode()[: error.position].decode(errors="ignore").split("\n")
-        raise unreadable(Cell(None, len(before), len(before[-1]) + 1), "YAML must not contain this character") from None
+        raise unreadable(
+            Cell(None, len(before), len(before[-1]) + 1), "YAML does not allow the character at this place: delete it"
+        ) from None
 
 
 def _scalar(event: Any) -> Cell:

@@ -168,7 +168,9 @@ class Page:
 def _posted(visit: Visit, body: bytes) -> dict[str, Any]:
     # A form of another website can send text without a preflight request, but never JSON.
     if visit.method != "POST" or visit.content_type != "application/json":
-        raise Refused(405 if visit.method != "POST" else 415, "Send a POST with a body of application/json.")
+        raise Refused(
+            405 if visit.method != "POST" else 415, "Send a POST request with the content type application/json."
+        )
     try:
         posted = json.loads(body)
     except (ValueError, RecursionError):

@@ -202,7 +202,8 @@ class Servicer(ResourceProviderServicer):
             found = lifecycle.read(kind.outputs(props, inputs))
         elif props:
             raise RefusedError(
-                f"The resource with the id {request.id} declares a forwarding and would only be read.",
+                f"The resource with the id {request.id} declares a forwarding, but with an id in its options Pulumi"
+                " only reads it.",
                 next_step="Remove id from its options: declaring a line adopts it. To read it, use get().",
             )
         else:
@@ -318,7 +319,7 @@ def _refuse_capitals(paths: Any, inputs: Props) -> None:
         named = re.search(r"""\[["'](.+?)["']\]""", path)
         if named and isinstance(names, dict) and named[1] not in names and named[1].lower() in map(str.lower, names):
             raise RefusedError(
-                f"ignore_changes names the line {named[1]} in other letters than forwardings does.",
+                f"ignore_changes names the line {named[1]} in different upper and lower case than forwardings does.",
                 next_step="Write it in the same letters in both.",
             )
 

@@ -57,7 +57,7 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         is_declared = forwarding_number is not None or any(each is not None for each in line.values())
         if opts is not None and opts.id is not None and is_declared:
             raise ProgramError(
-                f"'{resource_name}' has an id in its options, so it would only be read, and nothing written.",
+                f"'{resource_name}' has an id in its options, so Pulumi would only read it, and write nothing.",
                 next_step="Remove the id to declare the line, or use PhoneNumberForwarding.get() to read it.",
             )
 

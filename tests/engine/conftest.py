@@ -76,11 +76,11 @@ def stack(tmp_path: Path, template: Path, emulator: Emulator, skin: str) -> Iter
 
 @pytest.fixture(scope="session")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the git URL of the documentation leads to: a repository with what a wheel is built from, as it is now."""
+    """What the git URL of the documentation leads to: a repository from which a wheel and SDKs are built, as it is now."""
     folder = tmp_path_factory.mktemp("repository")
-    for name in ("pyproject.toml", "README.md", "LICENSE", "pytest_linq_provider.py"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "Makefile", "pytest_linq_provider.py"):
         shutil.copy(CHECKOUT / name, folder)
-    for name in ("linq_provider", "templates"):
+    for name in ("linq_provider", "templates", "tools"):
         shutil.copytree(CHECKOUT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     identity = ["-c", "user.name=a", "-c", "user.email=a@b.example"]
     for words in (["init", "--quiet", "."], ["add", "."], [*identity, "commit", "--quiet", "--message", "All"]):
@@ -133,3 +133,11 @@ def stranger(tmp_path: Path, repository: Path) -> Reader:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
         },
     )
+
+
+@pytest.fixture
+def own(stranger: Reader) -> Iterator[Emulator]:
+    """The account at Linq of the reader of a page."""
+    with Emulator(numbers=3, api_key=API_KEY) as running:
+        stranger.environment["LINQ_API_V3_BASE_URL"] = running.url
+        yield running

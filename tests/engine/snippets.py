@@ -9,12 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 CHECKOUT = Path(__file__).parent.parent.parent
-FOLLOWED = {
+FOLLOWED = {  # by a test of their own, from top to bottom
     "getting-started.md",
     "installation.md",
+    "leaving.md",
     "native.md",
     "pipelines.md",
-}  # by a test of their own, from top to bottom
+    "try.md",
+    "upgrade.md",
+}
 PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 
@@ -66,6 +69,12 @@ def section(page: str, name: str) -> list[Block]:
     after = re.compile(rf"^##{{1,{len(heading[1]) - 1}}} ", re.MULTILINE).search(text, heading.end())
     lines = range(text.count("\n", 0, heading.start()) + 1, text.count("\n", 0, after.start() if after else len(text)))
     return [block for block in blocks() if block.page == page and block.line in lines]
+
+
+def files(page: str) -> dict[str, str]:
+    """The files that a page shows, by their names."""
+    titled = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+    return dict(titled.findall((CHECKOUT / "docs" / page).read_text()))
 
 
 def _blank(found: re.Match[str]) -> str:

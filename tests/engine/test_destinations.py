@@ -13,10 +13,10 @@ FIRST, SECOND, THIRD = "+12025550100", "+12025550101", "+12025550102"
 OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+19005551234", "+1907443", "+999123456"
 # The message for each number under "US", which never contains the number.
 REFUSED = {
-    LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there",
-    PREMIUM: "is a premium-rate number in the United States (+1); only *, or a prefix longer than +1, in linq:allowed",
+    LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there",
+    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1, in linq:allowed",
     SHORT: "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings",
-    NOWHERE: "begins with a country code that nobody has",
+    NOWHERE: "begins with a country code that does not exist",
 }
 
 
@@ -63,24 +63,27 @@ def test_a_line_whose_length_is_wrong_is_refused(stack: Workspace) -> None:
         stack.program(program)
         for run in (stack.preview, stack.up):
             said = run(fails=True).output
-            assert f"{name} is not the length of a phone number in the United States (+1); a line can be" in said
+            assert f"{name} has the wrong length for a phone number in the United States (+1); a line can be" in said
     assert stack.writes() == []
 
 
 def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Workspace) -> None:
     """Without any setting premium rate and wrong lengths are refused, with the setting that would allow them."""
     for number, said in [
-        (PREMIUM, "is a premium-rate number in the United States (+1); only *, or a prefix longer than +1, in linq:"),
+        (
+            PREMIUM,
+            "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1, in linq:",
+        ),
         (
             SHORT,
-            "is not the length of a phone number in the United States (+1); only *, or a prefix longer than +1, in",
+            "has the wrong length for a phone number in the United States (+1); to allow it, add * or a prefix longer than +1, in",
         ),
     ]:
         stack.program(single(number))
         refused(stack, said)
     stack.program(single("+2025559999"))
     said = stack.preview().output
-    assert "linq: New or changed numbers in a range that is not in use: 1 in Egypt (+20); as far as version " in said
+    assert "linq: New or changed numbers in a range that is not in use: 1 in Egypt (+20); according to version " in said
     stack.up()
     assert stack.emulator.forwarding(FIRST) == "+2025559999"
     stack.empty_preview()
@@ -90,7 +93,7 @@ def test_a_stack_cannot_loosen_what_the_environment_demands(stack: Workspace) ->
     """A number must be allowed by the environment and the stack, or the environment and a linq.Provider."""
     stack.configure("linq:allowedForwardings", "*")
     stack.program(single(PREMIUM))
-    refused(stack, "in LINQ_ALLOWED_FORWARDINGS allows it", LINQ_ALLOWED_FORWARDINGS="US,GB")
+    refused(stack, "longer than +1 to LINQ_ALLOWED_FORWARDINGS", LINQ_ALLOWED_FORWARDINGS="US,GB")
     with Emulator([{"id": "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11", "phone_number": FIRST}]) as other:
         stack.configure("engine-test:otherKey", other.api_key)
         provider = (
@@ -99,7 +102,10 @@ def test_a_stack_cannot_loosen_what_the_environment_demands(stack: Workspace) ->
         )
         options = ", opts=pulumi.ResourceOptions(provider=other)"
         stack.program(provider + single(OFFICE, options=options))
-        refused(stack, "outside of linq:allowedForwardings of linq.Provider 'other'; if it is meant, add US there")
+        refused(
+            stack,
+            "outside of linq:allowedForwardings of linq.Provider 'other'; if the number is intended, add US there",
+        )
         stack.program(provider + single(LONDON, options=options))
         refused(stack, "outside of LINQ_ALLOWED_FORWARDINGS", LINQ_ALLOWED_FORWARDINGS="US")
         assert other.requests == []

@@ -82,5 +82,5 @@ def test_delete_of_a_line_that_is_not_there(stack: Workspace) -> None:
     """404 on delete counts as done, with an info line."""
     line = adopted(stack)
     stack.emulator.remove_number(line)
-    assert f"Line {line} (+12025550100) is not there any more" in stack.destroy().output
+    assert f"Line {line} (+12025550100) is no longer among the lines of this key" in stack.destroy().output
     assert stack.state() == {}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 import socket
 import subprocess
-from collections.abc import Iterator
 
 import pytest
 import yaml
 from conftest import API_KEY
 from reader import Reader
-from snippets import CHECKOUT, Block, Command, commands_of, section
+from snippets import CHECKOUT, Block, Command, commands_of, files, section
 
 from linq_provider.emulator import Emulator
 
@@ -21,20 +20,6 @@ PAGE = "getting-started.md"
 OFFICE = "+12025559999"
 TEMPLATE = "The next project, with `pulumi new`"
 HEADINGS = re.findall(r"^## (\d\. .*)$", (CHECKOUT / "docs" / PAGE).read_text(), re.MULTILINE)
-
-
-def files(page: str) -> dict[str, str]:
-    """The files that a page shows, by their names."""
-    titled = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-    return dict(titled.findall((CHECKOUT / "docs" / page).read_text()))
-
-
-@pytest.fixture
-def own(stranger: Reader) -> Iterator[Emulator]:
-    """The reader's own account at Linq."""
-    with Emulator(numbers=3, api_key=API_KEY) as running:
-        stranger.environment["LINQ_API_V3_BASE_URL"] = running.url
-        yield running
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from reader import GIT_URL, Reader
-from snippets import Command, commands_of, section
+from snippets import CHECKOUT, Command, commands_of, section
 
 from linq_provider.emulator import Emulator
 
@@ -40,6 +41,7 @@ def test_a_way_to_install(reader: Reader, tool: str, way: str) -> None:
     reader.follow(commands)
     if way == WAYS[-1]:
         run_pulumi(reader, tool)
+        uninstall(reader, tool)
 
 
 def run_pulumi(reader: Reader, tool: str) -> None:
@@ -56,6 +58,17 @@ def run_pulumi(reader: Reader, tool: str) -> None:
         # It would be asked for in a terminal: which stack, and whether to go on.
         reader.type(Command(PAGE, f"pulumi stack init dev && {command.text} --yes --skip-preview", ""))
         assert emulator.phone_numbers[0].forwarding_number == "+12025559999"
+
+
+def uninstall(reader: Reader, tool: str) -> None:
+    """Take the package away with the command of docs/leaving.md."""
+    (command,) = re.findall(
+        rf"^\| {tool} \| `([^`]+)` \|$", (CHECKOUT / "docs" / "leaving.md").read_text(), re.MULTILINE
+    )
+    python = {"pip": "python", "uv": "uv run python", "Poetry": "poetry run python"}[tool]
+    reader.type(Command("leaving.md", f"{python} -c 'import linq_provider'", ""))
+    reader.type(Command("leaving.md", command, ""))
+    reader.type(Command("leaving.md", f"! {python} -c 'import linq_provider'", ""))
 
 
 def test_what_the_command_needs_is_added_later(reader: Reader) -> None:

@@ -184,7 +184,7 @@ def test_a_line_that_is_only_read_is_never_written(native: Workspace) -> None:
     assert live(native)[0] == DESK
     assert native.writes() == []
     program(native, 'forward("x", NA, OFFICE, opts=Options(id=A))')
-    assert "declares a forwarding and would only be read" in native.up(fails=True).output
+    assert "declares a forwarding, but with an id in its options Pulumi only reads it" in native.up(fails=True).output
     assert native.writes() == []
 
 
@@ -317,7 +317,7 @@ def test_a_custom_timeout_ends_a_call(native: Workspace) -> None:
     program(native, 'forward("x", NA, OFFICE, opts=Options(custom_timeouts=pulumi.CustomTimeouts(create="6s")))')
     native.emulator.fail("hang", times=None, method="PUT")
     began = time.monotonic()
-    assert "no complete answer in time" in native.up(fails=True).output
+    assert "no complete answer arrived in time" in native.up(fails=True).output
     assert time.monotonic() - began < 60
 
 
@@ -398,7 +398,7 @@ def test_ignore_changes_in_other_letters_is_refused(native: Workspace) -> None:
     up(native, 'fleet("f", {A: OFFICE})')
     path = 'forwardings[\\"{A.upper()}\\"]'
     program(native, f'fleet("f", {{A: DESK}}, opts=Options(ignore_changes=[f"{path}"]))')
-    assert "in other letters than forwardings does" in native.up(fails=True).output
+    assert "in different upper and lower case than forwardings does" in native.up(fails=True).output
     assert live(native)[0] == OFFICE
 
 

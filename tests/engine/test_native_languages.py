@@ -1,4 +1,4 @@
-"""The native package in other languages: the examples, from up to destroy, with the plugin as pip installs it."""
+"""The native package in every language: each example is installed as its README says, and goes from up to destroy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sdks
+from reader import Reader
+from snippets import blocks_of
 from test_examples import EXAMPLES, FIRST, SECOND, STRANGER, THIRD, Example
 
 from linq_provider.emulator import Emulator
@@ -20,58 +22,89 @@ from linq_provider.emulator import Emulator
 pytestmark = pytest.mark.engine
 
 OFFICE, DESK = "+12025559999", "+12025558888"
-PROGRAMS = {"yaml": "Pulumi.yaml", "typescript": "index.ts"}
-HOSTS = {"yaml": "pulumi-language-yaml", "typescript": "pulumi-language-nodejs"}
-NEEDED = {"yaml": (), "typescript": ("node", "npm", "gen-sdk")}
 
 
-@pytest.fixture(scope="session")
-def node_package(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Path]:
-    """Makes the SDK for Node.js, as `make sdks` does, once."""
-    folder = tmp_path_factory.mktemp("sdks")
+@dataclass(frozen=True)
+class Language:
+    """What an example in a language needs on PATH, and its file with the numbers."""
 
-    def made() -> Path:
-        if not list(folder.glob("*.tgz")):
-            sdks.generate(folder)
-            sdks.node_package(folder)
-        return next(folder.glob("*.tgz"))
+    program: str
+    needs: tuple[str, ...]
 
-    return made
+    @property
+    def folders(self) -> list[str]:
+        """Where those programs are."""
+        return [str(Path(found).parent) for name in self.needs if (found := shutil.which(name))]
 
 
-@pytest.fixture(params=PROGRAMS)
-def language(request: pytest.FixtureRequest) -> str:
-    """A language whose host is on PATH; the reason is shown where it is not."""
-    missing = [name for name in (HOSTS[request.param], *NEEDED[request.param]) if shutil.which(name) is None]
+LANGUAGES = {
+    "yaml": Language("Pulumi.yaml", ("pulumi-language-yaml",)),
+    "python": Language("__main__.py", ("gen-sdk",)),
+    "typescript": Language("index.ts", ("pulumi-language-nodejs", "gen-sdk", "node", "npm")),
+    "go": Language("main.go", ("pulumi-language-go", "gen-sdk", "go")),
+}
+
+
+def caches() -> dict[str, str]:
+    """How this machine reaches npm and Go modules, and its caches of them, for a reader with a home of their own."""
+    shown = {}
+    if shutil.which("go"):
+        for name in ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOTOOLCHAIN", "GOCACHE", "GOMODCACHE"):
+            value = subprocess.run(["go", "env", name], capture_output=True, text=True, check=True).stdout.strip()
+            shown |= {name: value} if value else {}
+    npm = {"NPM_CONFIG_USERCONFIG": str(Path.home() / ".npmrc"), "NPM_CONFIG_CACHE": str(Path.home() / ".npm")}
+    return shown | npm | {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")}
+
+
+@pytest.fixture(params=LANGUAGES)
+def name(request: pytest.FixtureRequest) -> str:
+    """A language whose programs are on PATH; the reason is shown if they are not."""
+    missing = [program for program in LANGUAGES[request.param].needs if shutil.which(program) is None]
     if missing:
         pytest.skip(f"{request.param}: {', '.join(missing)} not on PATH; `make test` builds the language hosts")
     return str(request.param)
 
 
 @pytest.fixture
-def project(
-    tmp_path: Path, language: str, linq_emulator: Emulator, node_package: Callable[[], Path]
-) -> Iterator[Example]:
-    """A copy of the example with a virtual environment, its SDK, and the stack `dev`."""
-    folder = tmp_path / language
-    shutil.copytree(EXAMPLES / f"native-{language}", folder, ignore=shutil.ignore_patterns("node_modules"))
-    (folder / ".venv").symlink_to(sys.prefix)
-    if language == "typescript":
-        package = node_package()
-        assert package.name in (folder / "README.md").read_text()
-        npm = ["npm", "install", "--no-audit", "--no-fund", "--silent", str(package)]
-        subprocess.run(npm, cwd=folder, check=True, capture_output=True)
+def checkout(tmp_path: Path, repository: Path, name: str) -> Path:
+    """A checkout in which `make sdks` has made the SDK of the language."""
+    folder = tmp_path / "checkout"
+    shutil.copytree(repository, folder)
+    made = folder / "dist" / "sdks"
+    if name != "yaml":
+        sdks.generate(made)
+    if name == "python":
+        sdks.wheel(made)
+    if name == "typescript":
+        sdks.node_package(made)
+    return folder
+
+
+@pytest.fixture
+def project(stranger: Reader, name: str, checkout: Path, linq_emulator: Emulator) -> Iterator[Example]:
+    """A copy of the example, installed as its README says, with the stack `dev`."""
+    folder = stranger.folder / f"native-{name}"
+    shutil.copytree(EXAMPLES / folder.name, folder, ignore=shutil.ignore_patterns("node_modules"))
+    (stranger.home / "folder").write_text(str(folder))
+    path = os.pathsep.join([stranger.environment["PATH"], *LANGUAGES[name].folders])
+    stranger.environment |= caches() | {"linq": str(checkout), "PATH": path}
+    install, *_ = blocks_of("README.md", (folder / "README.md").read_text())
+    stranger.follow(install)
     made = Example(folder, linq_emulator)
+    made.environment.pop("PYTHONPATH", None)  # the plugin is the one that was installed
+    made.environment |= caches() | {"PATH": os.pathsep.join([str(folder / ".venv" / "bin"), path])}
     made.run("stack", "init", "dev")
     yield made
     for provider in made.providers():
         os.kill(provider, signal.SIGKILL)
 
 
-def test_the_life_of_lines(project: Example, language: str) -> None:
+def test_the_life_of_lines(project: Example, name: str) -> None:
     """Up, no change, a hand edit, refresh, up, another number, import, destroy; each write is made once."""
     emulator = project.emulator
-    project.up()
+    shown = project.up().output
+    # The hosts that `make` builds are not beside the CLI, as those of a release are.
+    assert re.findall(r"warning: (?!using pulumi-language-).*", shown) == []
     assert sorted(project.bodies()) == [OFFICE, OFFICE]
     assert [emulator.forwarding(line) for line in (FIRST, SECOND, THIRD)] == [OFFICE, OFFICE, ""]
     project.empty_preview()
@@ -83,14 +116,17 @@ def test_the_life_of_lines(project: Example, language: str) -> None:
     project.up()
     assert project.bodies() == [OFFICE]
 
-    program = project.folder / PROGRAMS[language]
-    program.write_text(re.sub(r'(forwardingNumber: )"\+\d+"', rf'\1"{DESK}"', program.read_text()))
+    program = project.folder / LANGUAGES[name].program
+    declared = r'((?i:forwarding_?number)["\w.]*[:=] *(?:pulumi\.String\()?)"\+\d+"'
+    text, replaced = re.subn(declared, rf'\1"{DESK}"', program.read_text())
+    assert replaced == 1
+    program.write_text(text)
     assert f'~ forwardingNumber: "{OFFICE}" => "{DESK}"' in project.up("--diff").output
     assert project.bodies() == [DESK]
 
     emulator.set_forwarding(THIRD, STRANGER)
-    imported = ("import", "linq:index:PhoneNumberForwarding", "nightLine", THIRD, "--yes", "--protect=false")
-    project.run(*imported, "--generate-code=false", "--skip-preview")
+    (command,) = re.findall(r"^\$ pulumi (import .*)$", (project.folder / "README.md").read_text(), re.MULTILINE)
+    project.run(*command.split(), "--yes", "--protect=false", "--generate-code=false", "--skip-preview")
     assert project.bodies() == []
     assert project.state()["nightLine"]["id"] == next(x.id for x in emulator.phone_numbers if x.phone_number == THIRD)
 

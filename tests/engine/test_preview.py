@@ -128,7 +128,10 @@ def test_plaintext_key_is_refused(stack: Workspace) -> None:
         ("phone_number=LINE, forwarding_number=None", 'forwarding_number is missing; write "" for not forwarded'),
         ('forwarding_number=""', "exactly one of phone_number and phone_number_id"),
         ('phone_number_id="nonsense", forwarding_number=""', "phone_number_id is not a UUID"),
-        ("phone_number=LINE, forwarding_number=LINE", "The line forwards to itself."),
+        (
+            "phone_number=LINE, forwarding_number=LINE",
+            "The line would forward to itself, so calls would go in a circle and never ring.",
+        ),
     ],
     ids=["line", "hint", "number", "none", "no-line", "no-uuid", "itself"],
 )
@@ -183,7 +186,7 @@ def test_a_second_name_for_a_line_that_is_declared_already(stack: Workspace) -> 
     stack.emulator.clear_requests()
     support = f'linq.PhoneNumberForwarding("support", phone_number_id="{line.id}", '
     stack.program(f'{support}forwarding_number="+12025558888", overwrite=True)\n{sales}')
-    assert "once by phone_number, once by phone_number_id" in stack.preview(fails=True).output
+    assert "by one with phone_number, by the other with phone_number_id" in stack.preview(fails=True).output
     assert stack.writes() == []
 
 
@@ -196,7 +199,7 @@ def test_two_lines_that_forward_to_each_other(stack: Workspace) -> None:
         linq.PhoneNumberForwarding("b", phone_number_id="{b.id}", forwarding_number="{a.phone_number}")
         """
     )
-    assert "forwards to another line that forwards back" in stack.preview(fails=True).output
+    assert "forward to another line that forwards back" in stack.preview(fails=True).output
     assert stack.writes() == []
 
 

@@ -49,6 +49,28 @@ def test_the_build_installs_nothing_but_what_builds(tmp_path: Path) -> None:
     assert installed - {"pip", "setuptools", "wheel"} == {name.replace("-", "_") for name in LOCKED}
 
 
+def test_the_plugin_is_packed_beside_what_the_index_gets(tmp_path: Path) -> None:
+    """The step makes an archive for each platform, and leaves `dist` to the package index."""
+    folder = copy(tmp_path)
+    assert step("build", "build", folder, RUNNER_TEMP=str(tmp_path)).code == 0
+    before = set((folder / "dist").iterdir())
+    done = step("build", "pack the plugin", folder, RUNNER_TEMP=str(tmp_path))
+    assert done.code == 0, done.output
+    assert set((folder / "dist").iterdir()) == before
+    assert {file.name.rpartition("-v")[0] for file in (folder / "plugins").iterdir()} == {"pulumi-resource-linq"}
+    assert len(list((folder / "plugins").iterdir())) == 4
+
+
+def test_only_the_wheel_of_the_sdk_goes_to_the_index(tmp_path: Path) -> None:
+    """The index refuses any other file, and the release must not fail half-way."""
+    (tmp_path / "sdks").mkdir()
+    for name in ("pulumi_linq-0.1.0-py3-none-any.whl", "pulumi-linq-0.1.0.tgz", "pulumi-linq-go.tar.gz"):
+        (tmp_path / "sdks" / name).touch()
+    done = step("publish-python-sdk", "keep the wheel only", tmp_path)
+    assert done.code == 0, done.output
+    assert [file.suffix for file in (tmp_path / "sdks").iterdir()] == [".whl"]
+
+
 @pytest.mark.parametrize(
     ("tag", "changelog", "said"),
     [
@@ -93,6 +115,10 @@ def test_what_is_published_was_attested_and_tested() -> None:
     """Publishing waits for the attestation and the tests; the attestation covers every file of the build."""
     jobs = loaded(RELEASE)["jobs"]
     assert set(jobs["publish"]["needs"]) == {"attest", "test"}
-    assert [jobs[name]["needs"] for name in ("attest", "test")] == ["build", "build"]
+    assert [jobs[name]["needs"] for name in ("attest", "test")] == [["build", "sdks"], "build"]
     (attested,) = (step["with"] for step in jobs["attest"]["steps"] if "attest-build-provenance" in step["uses"])
-    assert attested == {"subject-path": "dist/*"}
+    assert attested == {"subject-path": "built/*/*"}
+    everything = {"path": "built"}
+    assert [step["with"] for step in jobs["attest"]["steps"] if "download" in step["uses"]] == [everything]
+    for name in ("publish-python-sdk", "publish-npm-sdk"):
+        assert jobs[name]["needs"] == "publish"

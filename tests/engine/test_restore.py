@@ -305,7 +305,7 @@ def test_a_first_run_that_failed(stack: Workspace) -> None:
     fleet(stack, [OFFICE, OFFICE, None], "overwrite=True")
     first = stack.emulator.phone_numbers[0].phone_number
     said = stack.up(fails=True).output
-    assert f"No state records what these lines forwarded to before: {first} ({BEFORE})." in said
+    assert f"The state does not record what these lines forwarded to before: {first} ({BEFORE})." in said
 
 
 def test_the_native_package(stack: Workspace) -> None:

@@ -107,7 +107,7 @@ def failures(stack: Workspace, key: str) -> Iterator[tuple[str, dict[str, str], 
     stack.emulator.fail(Fault.parse("500"), times=None)
     yield "500 for ever", current, "after 2 attempts"
     stack.emulator.fail(Fault.parse("hang"), times=None)
-    yield "timeout", current | {"LINQ_TIMEOUT": "5"}, "no complete answer in time"
+    yield "timeout", current | {"LINQ_TIMEOUT": "5"}, "no complete answer arrived in time"
     yield "401", current | {"LINQ_API_KEY_OVERRIDE": key[::-1]}, "HTTP 401"
     for malformed in (f"{key}\nX-Other: {key}", key * 300):
         yield "malformed key", current | {"LINQ_API_KEY_OVERRIDE": malformed}, "LINQ_API_KEY_OVERRIDE "

@@ -124,9 +124,9 @@ SURVIVED = [
 ]
 # What hits every connection.
 FATAL = [
-    ("latency", {"latency": 60_000}, "downstream", "no complete answer in time"),
-    ("bandwidth", {"rate": 1}, "downstream", "no complete answer in time"),
-    ("timeout", {"timeout": 0}, "downstream", "no complete answer in time"),
+    ("latency", {"latency": 60_000}, "downstream", "no complete answer arrived in time"),
+    ("bandwidth", {"rate": 1}, "downstream", "no complete answer arrived in time"),
+    ("timeout", {"timeout": 0}, "downstream", "no complete answer arrived in time"),
     ("reset_peer", {"timeout": 0}, "upstream", "the connection failed"),
     ("limit_data", {"bytes": 400}, "downstream", "the connection failed"),
 ]

@@ -299,5 +299,8 @@ def test_where_calls_may_go_is_read_from_both(
 )
 def test_where_calls_may_go_is_never_guessed(value: str) -> None:
     """An empty or broken value is an error, not a rule that allows everything."""
-    with pytest.raises(ConfigurationError, match="LINQ_ALLOWED_FORWARDINGS must be countries like GB and beginnings"):
+    with pytest.raises(
+        ConfigurationError,
+        match="LINQ_ALLOWED_FORWARDINGS must be a comma-separated list of countries like GB and prefixes",
+    ):
         Settings.load({}, environ={"LINQ_ALLOWED_FORWARDINGS": value})

@@ -268,5 +268,5 @@ def test_a_fleet_that_failed_says_what_no_state_records(emulator: Emulator, caps
     declared = {"forwardings": {SALES_NUMBER: OFFICE, SUPPORT_NUMBER: OFFICE}, "overwrite": True, "removed": "restore"}
     with pytest.raises(FleetError):
         fleet.create(declared)
-    forgotten = f"linq: No state records what these lines forwarded to before: {SALES_NUMBER} ({ELSEWHERE})."
+    forgotten = f"linq: The state does not record what these lines forwarded to before: {SALES_NUMBER} ({ELSEWHERE})."
     assert capsys.readouterr().out.splitlines()[-1] == forgotten

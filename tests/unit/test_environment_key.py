@@ -58,7 +58,7 @@ def test_the_refusal_names_both_and_the_two_ways_out(variable: str) -> None:
         base_url({"linq:baseUrl": ELSEWHERE}, {variable: KEY})
     assert str(refused.value) == (
         f"Nothing was sent: the key comes from {variable}, but the address {ELSEWHERE} comes from linq:baseUrl."
-        " A key from the environment is sent to no address that only a stack names."
+        " A key from the environment is not sent to an address that only a stack names."
         f" If the address is right, set LINQ_API_V3_BASE_URL to it too. Or unset {variable} and give the stack a key of"
         " its own: `pulumi config set --secret linq:apiKey`."
     )
@@ -166,7 +166,7 @@ def test_a_long_address_leaves_the_refusal_whole() -> None:
         base_url({"linq:baseUrl": f"https://gateway.example/{'x' * 900}"}, {"LINQ_API_KEY_OVERRIDE": KEY})
     text = str(refused.value)
     assert "https://gateway.example/xxx" in text
-    assert "sent to no address that only a stack names." in text
+    assert "is not sent to an address that only a stack names." in text
     assert text.endswith("`pulumi config set --secret linq:apiKey`.")
     assert len(text) <= 500
 

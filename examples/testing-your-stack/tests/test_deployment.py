@@ -40,7 +40,7 @@ def writes(linq_emulator: Emulator) -> list[object]:
 
 
 def test_the_life_of_the_stack(stack: automation.Stack, linq_emulator: Emulator) -> None:
-    """Support is forwarded, sales is not; again writes nothing; a hand edit is healed; destroy clears."""
+    """Support is forwarded, sales is not; again writes nothing; an edit by hand is corrected; destroy clears."""
     stack.up()
     assert linq_emulator.forwarding("+12025550100") == "+12025550190"
     assert linq_emulator.forwarding("+12025550101") == ""

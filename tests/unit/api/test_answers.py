@@ -152,7 +152,7 @@ def test_row_07_a_body_of_another_shape_is_a_typed_error(body: bytes) -> None:
         (b'{"a": NaN}', "NaN, which is not JSON"),
         (b'{"a": Infinity}', "Infinity, which is not JSON"),
         (b'{"a": -Infinity}', "-Infinity, which is not JSON"),
-        (b'{"a": 1, "a": 2}', "JSON with a key twice"),
+        (b'{"a": 1, "a": 2}', "JSON in which a key occurs twice"),
         (b"[]", "JSON, but not an object"),
     ],
 )

@@ -55,7 +55,7 @@ def forever(head: bytes, data: bytes) -> Callable[[RawServer, socket.socket], No
 
 
 BOMB = gzip_bomb()
-TOO_LARGE, TOO_LATE, BROKEN = "larger than 8388608 bytes", "no complete answer in time", "the connection failed"
+TOO_LARGE, TOO_LATE, BROKEN = "larger than 8388608 bytes", "no complete answer arrived in time", "the connection failed"
 OTHER = "an encoding that was not asked for"
 ANSWERS = {  # the beginning of an answer, what is repeated after it, and the error message
     "gzip": (head("Content-Encoding: gzip"), BOMB, TOO_LARGE),

@@ -122,7 +122,10 @@ def test_row_11_silence_is_told_as_a_timeout(monkeypatch: pytest.MonkeyPatch, se
         connection.sendall(sent)
         silent(server, connection)
 
-    with RawServer(serve) as server, pytest.raises(APIConnectionTimeoutError, match="no complete answer in time"):
+    with (
+        RawServer(serve) as server,
+        pytest.raises(APIConnectionTimeoutError, match="no complete answer arrived in time"),
+    ):
         get(transport_to(server), seconds=20.0)
 
 
@@ -161,7 +164,7 @@ def test_a_timeout_says_what_to_do() -> None:
     with RawServer(silent) as server, pytest.raises(APIConnectionTimeoutError) as caught:
         get(transport_to(server), seconds=0.05)
     assert str(caught.value) == (
-        "GET /v3/phone_numbers: no complete answer in time. Check the network and linq:baseUrl, or allow more seconds with"
+        "GET /v3/phone_numbers: no complete answer arrived in time. Check the network and linq:baseUrl, or allow more seconds with"
         " linq:timeout."
     )
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +70,19 @@ def test_row_30_loopback_never_goes_through_a_proxy(monkeypatch: pytest.MonkeyPa
         assert get(transport).status_code == 200
         assert put(transport).status_code == 200
         assert (proxy.connections, proxy.received) == (0, [])
+
+
+def test_a_request_never_changes_the_environment() -> None:
+    """The threads of a fleet send at the same time, and what one of them removes another would miss."""
+    changed: list[str] = []
+    watching = threading.Event()
+    watching.set()
+    sys.addaudithook(lambda event, _: changed.append(event) if "putenv" in event and watching.is_set() else None)
+    with RawServer(answering(http())) as server:
+        transport = Transport(base_url=f"http://127.0.0.1:{server.port}", api_key=KEY)
+        assert put(transport).status_code == 200
+    watching.clear()
+    assert changed == []
 
 
 @pytest.fixture(scope="module")

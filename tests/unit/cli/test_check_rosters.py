@@ -60,8 +60,8 @@ def test_each_finding_is_a_place_and_a_sentence(check: Check) -> None:
         "a.csv:2:2: the forwarding number is not in E.164 format: if it is a number of the US or Canada, put +1 in front"
         " (+1…), else + and the country code",
         "a.csv:3:2: the forwarding number is missing; write none for not forwarded",
-        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); only *, or a prefix longer"
-        " than +1, in linq:allowedForwardings allows it",
+        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); to allow it, add * or"
+        " a prefix longer than +1 to linq:allowedForwardings",
     ]
     assert errors == "c.csv cannot be read: No such file or directory.\n"
 
@@ -71,7 +71,7 @@ def test_a_number_that_is_not_in_use_is_a_note(check: Check) -> None:
     Path("lines.csv").write_text("line,forwarding_number\n+12025550100,+2025559999\n")
     code, said, _ = check("lines.csv")
     assert code == 0
-    assert said.startswith("lines.csv:2:2: note: such numbers are not in use in Egypt (+20), as far as version ")
+    assert said.startswith("lines.csv:2:2: note: such numbers are not in use in Egypt (+20), according to version ")
 
 
 def test_the_rule_of_the_environment_counts(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +81,10 @@ def test_the_rule_of_the_environment_counts(check: Check, monkeypatch: pytest.Mo
     assert check("lines.csv")[0] == 0
     monkeypatch.setenv("LINQ_ALLOWED_FORWARDINGS", "US")
     code, said, _ = check("lines.csv")
-    assert (code, said) == (1, f"lines.csv:2:2: {OUTSIDE} LINQ_ALLOWED_FORWARDINGS; if it is meant, add GB there\n")
+    assert (code, said) == (
+        1,
+        f"lines.csv:2:2: {OUTSIDE} LINQ_ALLOWED_FORWARDINGS; if the number is intended, add GB there\n",
+    )
 
 
 @pytest.mark.parametrize("setting", ["US", '"US, DE"', '[US, "+49"]', '["US"]', "{value: US}", "NO"])
@@ -120,7 +123,10 @@ def test_every_stack_has_to_allow_a_number(check: Check) -> None:
             "linq:allowedForwardings is encrypted in Pulumi.dev.yaml",
         ),
         ("config: [", "Pulumi.dev.yaml cannot be read, so it is not known where calls may go"),
-        ("config: {linq:allowedForwardings: +4930}", "linq:allowedForwardings must be countries like GB"),
+        (
+            "config: {linq:allowedForwardings: +4930}",
+            "linq:allowedForwardings must be a comma-separated list of countries like GB",
+        ),
         ("config: {linq:allowedForwardings: UK}", "linq:allowedForwardings in Pulumi.dev.yaml names UK"),
     ],
 )

@@ -62,6 +62,7 @@ def machine(emulator: Emulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
         if name.startswith(("LINQ_", "PULUMI_")) or name.upper().endswith("_PROXY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setenv("PULUMI_HOME", str(tmp_path / "pulumi"))
     monkeypatch.setenv("LINQ_API_V3_API_KEY", KEY)
     monkeypatch.setenv("LINQ_API_V3_BASE_URL", emulator.url)
     (tmp_path / "project").mkdir()
@@ -233,7 +234,6 @@ def test_pulumi_python_cmd(doctor: Doctor, machine: Path, monkeypatch: pytest.Mo
             "project/.venv/bin/python does not exist",
         ),
         ("name: x\nruntime: {name: python, options: {toolchain: poetry}}\n", "not checked", "poetry"),
-        ("name: x\nruntime: nodejs\n", "fails", "is not in Python"),
         ("{", "ok", "bin/python3 has linq_provider"),
     ],
 )
@@ -247,6 +247,58 @@ def test_the_python_of_a_project(doctor: Doctor, project: str, mark: str, words:
     _, checks = doctor()
     assert checks["Python of the provider"]["mark"] == mark
     assert words in checks["Python of the provider"]["finding"]
+
+
+NATIVE = "name: x\nruntime: yaml\nplugins: {providers: [{name: linq, path: venv/bin}]}\n"
+
+
+def put_plugin(python: str) -> None:
+    """The plugin as pip puts it into the virtual environment of the project."""
+    Path("venv/bin").mkdir(parents=True)
+    Path("venv/bin/pulumi-resource-linq").write_text(f"#!{python}\n")
+
+
+def test_the_native_plugin_of_a_project(doctor: Doctor) -> None:
+    """In a project of another language, only the plugin is checked; it has to be in the folder that Pulumi.yaml names."""
+    Path("Pulumi.yaml").write_text(NATIVE)
+    code, checks = doctor()
+    assert code == 1
+    assert "Python of the provider" not in checks
+    assert checks["Native plugin"]["finding"].endswith("project/venv/bin/pulumi-resource-linq does not exist")
+    assert checks["Native plugin"]["fix"].startswith("Run `pip install linq-provider`")
+    put_plugin(sys.executable)
+    code, checks = doctor()
+    assert code == 0
+    assert checks["Native plugin"]["finding"].endswith("project/venv/bin/pulumi-resource-linq")
+
+
+def test_a_python_project_with_the_native_plugin(doctor: Doctor) -> None:
+    """Both are checked; the plugin whose Python is gone fails."""
+    Path("Pulumi.yaml").write_text(NATIVE.replace("yaml", "python", 1))
+    put_plugin("/gone/bin/python")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["Python of the provider"]["mark"] == "ok"
+    assert checks["Native plugin"]["finding"].endswith("its Python, /gone/bin/python, does not exist")
+
+
+def test_an_installed_native_plugin(doctor: Doctor, tmp_path: Path) -> None:
+    """A plugin that Pulumi has installed is found; where its Python is gone, the fix is to install it again."""
+    Path("Pulumi.yaml").write_text("name: x\nruntime: nodejs\n")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["Native plugin"]["finding"] == "neither Pulumi.yaml nor `pulumi plugin install` provides it"
+    python = tmp_path / "pulumi" / "plugins" / "resource-linq-v0.1.0" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    code, checks = doctor()
+    assert code == 0
+    assert checks["Native plugin"]["finding"].endswith("plugins/resource-linq-v0.1.0")
+    python.unlink()
+    python.symlink_to("/gone/bin/python")
+    code, checks = doctor()
+    assert code == 1
+    assert checks["Native plugin"]["fix"] == "Run `pulumi plugin rm resource linq`, then install the plugin again."
 
 
 @pytest.mark.parametrize(("package", "mark"), [("3.215.0", Mark.FAILS), ("3.216.0", Mark.OK), ("4.0.0rc1", Mark.OK)])

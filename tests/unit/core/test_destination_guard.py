@@ -13,7 +13,7 @@ from linq_provider.errors import RefusedError
 LINE = "+12025550100"
 OFFICE = "+12025559999"
 LONDON = "+442071838750"
-OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there"
+OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there"
 
 
 @pytest.fixture
@@ -78,15 +78,15 @@ def test_numbers_that_are_not_in_use_are_told_once(guard: DestinationGuard, said
     assert guard.problems(declared("+2025557777"), declared("+2025557777")) == []
     guard.tell()
     assert said == [
-        "New or changed numbers in a range that is not in use: 2 in Egypt (+20); as far as version"
-        f" {metadata_version()} of the phone number metadata knows. Look for typing mistakes. The run continues."
+        "New or changed numbers in a range that is not in use: 2 in Egypt (+20); according to version"
+        f" {metadata_version()} of the phone number metadata. Look for typing mistakes. The run continues."
     ]
 
 
 def test_a_new_line_has_to_have_the_length_of_its_country(guard: DestinationGuard) -> None:
     """One of the state is left alone."""
     (problem,) = guard.problems(Inputs(), declared(OFFICE, line="+20255"))
-    assert problem.startswith("phone_number is not the length of a phone number in Egypt (+20)")
+    assert problem.startswith("phone_number has the wrong length for a phone number in Egypt (+20)")
     assert guard.problems(declared(OFFICE, line="+20255"), declared("", line="+20255")) == []
 
 

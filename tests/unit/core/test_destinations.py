@@ -79,15 +79,15 @@ def test_a_number_has_to_pass_both_settings(configured: str | None, environment:
 def test_the_message_names_setting_and_country_and_no_number() -> None:
     """The message also says what would allow it."""
     assert rule("US").problem(LONDON) == (
-        "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there"
+        "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there"
     )
     assert rule(None, "US").problem(BERLIN) == (
-        "is in Germany (+49), outside of LINQ_ALLOWED_FORWARDINGS; if it is meant, add DE there"
+        "is in Germany (+49), outside of LINQ_ALLOWED_FORWARDINGS; if the number is intended, add DE there"
     )
     assert "outside of linq:allowedForwardings and LINQ_ALLOWED_FORWARDINGS" in str(rule("US", "GB").problem(BERLIN))
     assert "linq:allowedForwardings of linq.Provider 'emea'" in str(rule("US", provider="emea").problem(BERLIN))
     assert rule("US").problem("+15555550100") == (
-        "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings; if it is meant,"
+        "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings; if the number is intended,"
         " add its first digits there"
     )
     assert rule("US").problem("+80012345678") == (
@@ -136,8 +136,8 @@ def test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else(
 def test_the_environment_can_forbid_the_premium_rate_that_a_stack_allows() -> None:
     """Settings only restrict: both must allow a number, and the message names the one that does not."""
     assert rule("*", "US").problem(PREMIUM) == (
-        "is a premium-rate number in the United States (+1); only *, or a prefix longer than +1, in"
-        " LINQ_ALLOWED_FORWARDINGS allows it"
+        "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to"
+        " LINQ_ALLOWED_FORWARDINGS"
     )
     assert rule("*", "+1900").problem(PREMIUM) is None
     assert "linq:allowedForwardings" in str(UNRESTRICTED.problem(PREMIUM))
@@ -161,9 +161,11 @@ def test_the_environment_can_forbid_the_premium_rate_that_a_stack_allows() -> No
 def test_a_length_that_its_country_does_not_have_is_refused(number: str, country: str | None) -> None:
     """Too long, too short, only dialled inside of an area, or with the 0 that is dialled inside of the country."""
     if country is None:
-        assert UNRESTRICTED.problem(number) == "begins with a country code that nobody has"
+        assert UNRESTRICTED.problem(number) == "begins with a country code that does not exist"
         return
-    assert str(UNRESTRICTED.problem(number)).startswith(f"is not the length of a phone number in {country}; only *, or")
+    assert str(UNRESTRICTED.problem(number)).startswith(
+        f"has the wrong length for a phone number in {country}; to allow it, add * or"
+    )
     assert rule("*").problem(number) is None
     assert rule(number).problem(number) is None
 
@@ -176,7 +178,9 @@ def test_an_italian_number_keeps_its_0() -> None:
 @pytest.mark.parametrize("number", ["+999123456", "+2101234567", "+99"])
 def test_a_country_code_that_nobody_has_is_refused(number: str) -> None:
     """By every setting, also as a line."""
-    assert rule("*").problem(number) == rule("*").line_problem(number) == "begins with a country code that nobody has"
+    assert (
+        rule("*").problem(number) == rule("*").line_problem(number) == "begins with a country code that does not exist"
+    )
 
 
 def test_a_line_is_asked_for_its_length_only() -> None:
@@ -184,7 +188,7 @@ def test_a_line_is_asked_for_its_length_only() -> None:
     assert rule("US").line_problem(LONDON) is None
     assert rule("US").line_problem(PREMIUM) is None
     assert UNRESTRICTED.line_problem("+20255") == (
-        "is not the length of a phone number in Egypt (+20); a line can be declared by phone_number_id too"
+        "has the wrong length for a phone number in Egypt (+20); a line can be declared by phone_number_id too"
     )
     assert rule("*").line_problem("+20255") is None
 

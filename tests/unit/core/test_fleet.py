@@ -147,7 +147,7 @@ def test_every_problem_is_told_at_once_and_names_its_line(fleet: FleetLifecycle,
         (Fleet({}, overwrite="all"), "overwrite is neither True, False nor a list of lines"),  # type: ignore[arg-type]
         (Fleet({}, removed="drop"), 'removed is neither "clear" nor "keep" nor "restore"'),
         (Fleet({}, allow_clearing="7"), "allow_clearing is not a number of lines"),  # type: ignore[arg-type]
-        (Fleet({}, overwrite=(OFFICE,)), f"{OFFICE}: overwrite names it, forwardings does not"),
+        (Fleet({}, overwrite=(OFFICE,)), f"{OFFICE}: this line is in overwrite, but not in forwardings"),
     ],
 )
 def test_arguments_that_cannot_be_right(fleet: FleetLifecycle, news: Fleet, message: str) -> None:
@@ -163,7 +163,7 @@ def test_each_wrong_argument_is_told(fleet: FleetLifecycle) -> None:
     assert problems(fleet, news) == [
         'removed is neither "clear" nor "keep" nor "restore"',
         "allow_clearing is not a number of lines",
-        f"{OFFICE}: overwrite names it, forwardings does not",
+        f"{OFFICE}: this line is in overwrite, but not in forwardings",
     ]
 
 
@@ -271,10 +271,10 @@ def test_loops_are_refused(fleet: FleetLifecycle, world: World) -> None:
     """A line of the map that forwards to itself, or to another that forwards back, is refused."""
     a, b, c = world.numbers(3)
     found = problems(fleet, Fleet({a: a, b: c, c: b}))
-    assert [problem.partition(" Calls")[0] for problem in found] == [
-        f"{a}: The line forwards to itself.",
-        f"{b}: The line forwards to another line that forwards back.",
-        f"{c}: The line forwards to another line that forwards back.",
+    assert [problem.partition(" Declare")[0] for problem in found] == [
+        f"{a}: The line would forward to itself, so calls would go in a circle and never ring.",
+        f"{b}: The line would forward to another line that forwards back, so calls would go in a circle and never ring.",
+        f"{c}: The line would forward to another line that forwards back, so calls would go in a circle and never ring.",
     ]
 
 
@@ -875,7 +875,7 @@ def test_a_line_that_is_not_listed_is_cleared_by_its_id(world: World) -> None:
     world.process().fleet.delete(ids)
     world.emulator.clear_faults()
     assert world.live(2) == ["", ""]
-    assert any("is not there any more" in said for said in world.said)
+    assert any("is no longer among the lines of this key" in said for said in world.said)
 
 
 # A list that lags behind, or lacks a line once

@@ -455,7 +455,7 @@ def test_delete_after_the_new_create_failed(lifecycle: ForwardingLifecycle, worl
     assert str(refused.value) == (
         f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program, which failed in this run."
         " Its forwarding was left as it is, and the old resource stays in the state."
-        " Fix that resource, then run `pulumi up` again."
+        " Fix the resource that failed, then run `pulumi up` again."
     )
     assert world.writes() == []
     assert world.emulator.forwarding(SALES) == OFFICE
@@ -479,7 +479,7 @@ def test_delete_of_a_line_that_is_not_there(lifecycle: ForwardingLifecycle, worl
     lifecycle.delete(recorded(OFFICE))
     assert world.writes() == [(SALES, "")]
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) is not there any more, so there was nothing to clear; if it still exists under"
+        f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key, so there was nothing to clear; if it still exists under"
         " another key, it keeps its forwarding."
     ]
 
@@ -697,7 +697,7 @@ def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
     lifecycle.create(newcomer)
     owner = recorded(OFFICE)
     (problem,) = problems(lifecycle, owner.inputs, owner.inputs)
-    assert "is declared by another resource of this program too" in problem
+    assert "is declared by two resources of this program" in problem
 
 
 @pytest.mark.parametrize("number", [OFFICE, DESK])
@@ -759,7 +759,7 @@ def test_a_loop_is_refused_where_nobody_looked_before(world: World) -> None:
     lifecycle = world.process(live_check=False)
     news = declared(SALES_NUMBER, line=SALES)
     assert problems(lifecycle, news) == []
-    with pytest.raises(RefusedError, match="forwards to itself"):
+    with pytest.raises(RefusedError, match="forward to itself"):
         lifecycle.create(news)
     assert world.writes() == []
 

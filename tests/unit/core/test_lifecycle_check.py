@@ -256,8 +256,7 @@ def test_check_leaves_a_cleared_line_to_update(lifecycle: ForwardingLifecycle, w
     world.emulator.set_forwarding(SALES, "")
     assert problems(lifecycle, declared(DESK), declared(OFFICE)) == []
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) is not forwarded any more: a replacement that did not finish cleared it, or"
-        " somebody else did. In the second case `pulumi up` refuses to forward it again."
+        f"Line {SALES} ({SALES_NUMBER}) is no longer forwarded: an unfinished replacement or somebody else cleared it. If it was somebody else, `pulumi up` refuses to forward it again."
     ]
     with pytest.raises(RefusedError, match="was changed outside Pulumi to not forwarded"):
         lifecycle.update(recorded(OFFICE), declared(DESK))
@@ -324,8 +323,8 @@ def test_check_without_a_live_check_validates_only(world: World) -> None:
 # Loops
 
 
-ROUND = "The line forwards to another line that forwards back."
-ROUND += " Calls would go in a circle and never ring: declare another forwarding_number."
+ROUND = "The line would forward to another line that forwards back, so calls would go in a circle and never ring."
+ROUND += " Declare another forwarding_number."
 
 
 def all_problems(lifecycle: ForwardingLifecycle, program: Sequence[Inputs]) -> list[str]:
@@ -337,7 +336,7 @@ def all_problems(lifecycle: ForwardingLifecycle, program: Sequence[Inputs]) -> l
 def test_check_refuses_a_line_that_forwards_to_itself(lifecycle: ForwardingLifecycle, line: str) -> None:
     """A line that forwards to its own number is refused, however it is named."""
     assert problems(lifecycle, declared(SALES_NUMBER, line=line)) == [
-        "The line forwards to itself. Calls would go in a circle and never ring: declare another forwarding_number."
+        "The line would forward to itself, so calls would go in a circle and never ring. Declare another forwarding_number."
     ]
 
 
@@ -375,8 +374,7 @@ def test_a_line_under_two_names_is_refused(lifecycle: ForwardingLifecycle) -> No
     assert problems(lifecycle, declared(DESK, line=SALES, overwrite=True)) == []
     unchanged = declared(OFFICE, line=SALES_NUMBER)
     assert problems(lifecycle, unchanged, unchanged) == [
-        f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program too: once by phone_number, once by"
-        " phone_number_id. Remove one of the two: otherwise either number could be used."
+        f"Line {SALES} ({SALES_NUMBER}) is declared by two resources of this program: by one with phone_number, by the other with phone_number_id. Remove one of the two: otherwise either number could be used."
     ]
 
 

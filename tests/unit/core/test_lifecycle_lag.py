@@ -170,7 +170,7 @@ def test_a_number_with_a_new_id_is_read_as_the_new_line(world: World) -> None:
     new = world.emulator.change_id(SALES).id
     found = world.process().read(recorded(OFFICE))
     assert found == Outputs(new, SALES_NUMBER, OFFICE, "phone_number")
-    assert world.said == [f"{SALES_NUMBER} is now line {new}."]
+    assert world.said == [f"At Linq, {SALES_NUMBER} is now the line {new}."]
     assert world.process().diff(found, declared(OFFICE)) == Diff(False)
     world.process().delete(changed(world, found, declared(DESK)))
     assert world.writes() == [(new, DESK), (new, "")]
@@ -194,7 +194,7 @@ def test_a_list_that_lacks_the_new_line_says_nothing(world: World) -> None:
 
 def moved_message(new: str) -> str:
     """The message about the sales number with a new id."""
-    return f"{SALES_NUMBER} is now line {new}, and the line that the state records is gone. Run `pulumi up --refresh`."
+    return f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state no longer exists. Run `pulumi up --refresh`."
 
 
 def test_a_number_with_a_new_id_is_reported_at_preview_and_at_up(world: World) -> None:
@@ -230,7 +230,7 @@ def test_a_line_declared_by_id_that_has_a_new_one(world: World) -> None:
     with pytest.raises(RefusedError) as refused:
         world.process(live_check=False).update(recorded(OFFICE, by="phone_number_id"), declared(DESK, line=SALES))
     assert str(refused.value) == (
-        f"{SALES_NUMBER} is now line {new}, and the line that the state records is gone."
+        f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state no longer exists."
         f' Declare phone_number_id="{new}".'
     )
     assert world.writes() == []
@@ -244,8 +244,8 @@ def test_a_delete_leaves_the_line_that_has_the_number_now(world: World, by: str)
     world.process().delete(recorded(OFFICE, by=by))
     assert world.emulator.forwarding(new) == OFFICE
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) is not there any more, so there was nothing to clear; if it still exists under another key, it"
-        f" keeps its forwarding. {SALES_NUMBER} is now line {new}, which was left alone."
+        f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key, so there was nothing"
+        f" to clear; if it still exists under another key, it keeps its forwarding. At Linq, {SALES_NUMBER} is now the line {new}, which was not changed."
     ]
 
 
@@ -274,10 +274,7 @@ def test_one_number_under_two_ids(world: World) -> None:
 def test_a_loop_through_a_line_that_nobody_declares(world: World) -> None:
     """Support forwards to sales by hand: sales must not forward to support, at preview or at up."""
     world.emulator.set_forwarding(SUPPORT, SALES_NUMBER)
-    loop = (
-        "The line forwards to another line that forwards back. Calls would go in a circle and never ring: declare another"
-        " forwarding_number."
-    )
+    loop = "The line would forward to another line that forwards back, so calls would go in a circle and never ring. Declare another forwarding_number."
     for line in (SALES, SALES_NUMBER):
         assert problems(world.process(), declared(SUPPORT_NUMBER, line=line)) == [loop]
     with pytest.raises(RefusedError, match="forwards back"):

@@ -159,7 +159,7 @@ def test_what_somebody_set_meanwhile_is_not_written_over(world: World, now: str)
     )
     single(world, on_conflict="keep").delete(state)
     assert world.writes() == []
-    kept = "keeps its forwarding" if now else "stays so"
+    kept = "keeps its forwarding" if now else "stays not forwarded"
     assert world.said.pop() == f"{NAME} {shown}, which this stack did not set, and {kept} (LINQ_ON_CONFLICT=keep)."
     single(world, on_conflict="overwrite").delete(state)
     assert world.writes() == [(SALES, BEFORE)]
@@ -189,7 +189,7 @@ def test_giving_back_is_no_new_declaration(world: World) -> None:
     assert world.writes() == [(SALES, LONDON)]
     assert world.said == [
         f"{NAME} forwards again as it did before this resource managed it, although that number is in the United Kingdom (+44),"
-        " outside of linq:allowedForwardings; if it is meant, add GB there."
+        " outside of linq:allowedForwardings; if the number is intended, add GB there."
     ]
 
 

@@ -334,7 +334,11 @@ def test_a_roster_without_lines_is_refused(write: Write, name: str, text: str) -
         (f"+12025550100: ''\n]: +1{HIDDEN}", "line 2, column 1", "this is not YAML: "),
         (f"+12025550100: !n{HIDDEN}!x y", "line 1, column 15", "this is not YAML: "),
         (f"+12025550100: '+1{HIDDEN}", "line 1, column 28", "this is not YAML: found unexpected end of stream."),
-        (f"# é\n+12025550100: +1{HIDDEN}\x00", "line 2, column 27", "YAML must not contain this character"),
+        (
+            f"# é\n+12025550100: +1{HIDDEN}\x00",
+            "line 2, column 27",
+            "YAML does not allow the character at this place: delete it",
+        ),
     ],
 )
 def test_yaml_of_another_shape_is_refused_at_its_place(write: Write, text: str, place: str, reason: str) -> None:
@@ -388,7 +392,7 @@ def test_a_file_that_is_not_there_is_refused(write: Write, tmp_path: Path) -> No
     assert refused(Path("lines.yaml")) == "lines.yaml cannot be read: No such file or directory."
     Path("folder.csv").mkdir()
     assert refused(Path("folder.csv")) == f"folder.csv cannot be read: {NO_FILE}"
-    assert refused(Path("a\0.csv")) == "a .csv cannot be read: no file can have this name."
+    assert refused(Path("a\0.csv")) == "a .csv cannot be read: its name contains a NUL character."
     for name in ("lines.txt", "lines"):
         error = refused(write(name, f"+12025550100: +1{HIDDEN}"))
         assert error == f"{name} is not a roster: its name must end in .yaml, .yml or .csv."
@@ -437,8 +441,8 @@ def test_a_roster_may_break_the_rule_of_destinations(write: Write) -> None:
     assert str(caught.value).splitlines() == [
         "lines.csv has 2 problems:",
         "  - line 2, column 2: the forwarding number is in the United Kingdom (+44), outside of"
-        " linq:allowedForwardings; if it is meant, add GB there",
-        "  - line 3, column 1: the line is not the length of a phone number in the United States (+1); a line can be"
+        " linq:allowedForwardings; if the number is intended, add GB there",
+        "  - line 3, column 1: the line has the wrong length for a phone number in the United States (+1); a line can be"
         " declared by phone_number_id too",
     ]
 

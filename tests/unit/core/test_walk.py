@@ -690,7 +690,8 @@ class Walk(RuleBasedStateMachine):
             else:
                 known.add(old.outputs.forwarding_number)
             if changed and live not in known and not declared.overwrite and options.on_conflict != "overwrite":
-                if old is None or not old.pending:
+                # A recorded line that is clear now: at preview, it may also be one of an interrupted replacement.
+                if live and (old is None or not old.pending):
                     return None if uncertain else False
                 uncertain = True
             uncertain |= any(line.phone_number == declared.number and line.id not in lines for line in LINES)

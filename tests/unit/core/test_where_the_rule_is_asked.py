@@ -21,7 +21,7 @@ from linq_provider.errors import FleetError, RefusedError
 
 ID, LINE, OTHER = "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e", "+12025551234", "+12025551235"
 OFFICE, LONDON = "+12025559999", "+442071838750"
-OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; if it is meant, add GB there"
+OUTSIDE = "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there"
 ABROAD = Inputs(phone_number=LINE, forwarding_number=LONDON)
 
 

@@ -108,7 +108,13 @@ def test_rights_are_least(file: Path) -> None:
     assert {name: rights for name, rights in given.items() if rights} == {
         "preview": {"comment": {"pull-requests"}},
         "drift": {"report": {"issues"}},
-        "release": {"attest": {"attestations", "id-token"}, "publish": {"id-token"}, "release": {"contents"}},
+        "release": {
+            "attest": {"attestations", "id-token"},
+            "publish": {"id-token"},
+            "publish-python-sdk": {"id-token"},
+            "publish-npm-sdk": {"id-token"},
+            "release": {"contents"},
+        },
     }.get(file.stem, {})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,3 +87,18 @@ def test_the_dynamic_types_are_aliases() -> None:
     """So that every SDK lets a resource come over without a request."""
     for token, resource in SCHEMA["resources"].items():
         assert resource["aliases"] == [{"type": f"pulumi-python:dynamic/linq:{token.rpartition(':')[2]}"}]
+
+
+@pytest.mark.parametrize(
+    ("language", "program"),
+    [("typescript", "index.ts"), ("python", "__main__.py"), ("go", "main.go"), ("yaml", "Pulumi.yaml")],
+)
+@pytest.mark.parametrize("token", KINDS)
+def test_a_resource_has_an_example_that_is_run(token: str, language: str, program: str) -> None:
+    """In each language; its lines stand in the example of that language, which a test runs."""
+    (shown,) = re.findall(rf"```{language}\n(.*?)```", SCHEMA["resources"][token]["description"], re.DOTALL)
+    lines = shown.splitlines()
+    assert len(lines) > 2
+    folder = Path(__file__).resolve().parents[3] / "examples" / f"native-{language}"
+    run = [line.strip() for line in (folder / program).read_text().splitlines()]
+    assert [line for line in lines if line.strip() not in run] == []

@@ -306,7 +306,7 @@ def test_what_no_state_has_is_named(emulator: Emulator) -> None:
     provider = configured(emulator, timeout=64)
     with pytest.raises(FleetError) as failure:
         provider.update("fleet", first | {"__provider": "a pickle"}, second)
-    ending = f"check these new lines by hand, because no state has them: {SUPPORT_NUMBER}."
+    ending = f"check these new lines by hand, because they are not in the state: {SUPPORT_NUMBER}."
     assert str(failure.value).endswith(ending)
 
 

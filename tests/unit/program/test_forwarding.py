@@ -220,7 +220,7 @@ def test_an_id_beside_a_declaration_is_refused(registered: Registered, declared:
     with pytest.raises(ProgramError) as refused:
         linq.PhoneNumberForwarding("x", **arguments, opts=pulumi.ResourceOptions(id=SALES))
     assert str(refused.value) == (
-        "'x' has an id in its options, so it would only be read, and nothing written. Remove the id to declare the line,"
+        "'x' has an id in its options, so Pulumi would only read it, and write nothing. Remove the id to declare the line,"
         " or use PhoneNumberForwarding.get() to read it."
     )
 

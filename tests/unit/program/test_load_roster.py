@@ -45,7 +45,7 @@ def test_a_script_is_refused_by_the_rule_of_the_environment(folder: Path) -> Non
     assert run(folder, SCRIPT).stdout == "{'+12025550100': '+442071838750'}\n"
     done = run(folder, SCRIPT, LINQ_ALLOWED_FORWARDINGS="US", LINQ_TIMEOUT="soon")
     assert done.returncode == 1
-    assert f"{OUTSIDE} LINQ_ALLOWED_FORWARDINGS; if it is meant, add GB there." in done.stderr
+    assert f"{OUTSIDE} LINQ_ALLOWED_FORWARDINGS; if the number is intended, add GB there." in done.stderr
     assert "2071838750" not in done.stdout + done.stderr
 
 
@@ -57,7 +57,7 @@ def test_a_program_is_told_at_preview(folder: Path) -> None:
     done = run(folder, program)
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
-        f"{OUTSIDE} linq:allowedForwardings; if it is meant, add GB there.\n"
+        f"{OUTSIDE} linq:allowedForwardings; if the number is intended, add GB there.\n"
         "New or changed numbers among them are refused.\n"
         "{'+12025550100': '+442071838750'}\n"
     )
