@@ -18,12 +18,11 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from packaging.requirements import Requirement
-from snippets import FOLLOWED, Block, Command, blocks, commands, programs
+from snippets import CHECKOUT, FOLLOWED, Block, Command, blocks, blocks_of, commands, commands_of, programs
 
 from linq_provider.cli.commands import commands as linq_provider
 from linq_provider.emulator import Emulator
 
-CHECKOUT = Path(__file__).resolve().parents[3]
 EXAMPLE = CHECKOUT / "examples" / "testing-your-stack"
 BLOCKS, COMMANDS = blocks(), commands()
 PAGES = {"README.md": CHECKOUT / "README.md"} | {page.name: page for page in (CHECKOUT / "docs").glob("*.md")}
@@ -48,6 +47,22 @@ def matches(shown: str, printed: str) -> bool:
     """Whether `printed` is what a page shows, with anything for `…`."""
     pattern = re.escape(shown.rstrip()).replace("…", "(?:.|\n)*")
     return re.fullmatch(pattern, printed.rstrip()) is not None
+
+
+ASKS = re.compile(
+    r"read -rs |pulumi config set .*--secret [^\s#]+\s*(#.*)?$|gh secret set [^<|]*$|createuser .*--pwprompt"
+)
+
+
+def test_what_asks_for_a_secret_ends_its_block() -> None:
+    """A block is copied as a whole: a command after it would be pasted as the secret."""
+    pages = [*PAGES.values(), *(CHECKOUT / "examples").glob("**/README.md")]
+    consoles = [
+        block for page in pages for block in blocks_of(page.name, page.read_text()) if block.language == "console"
+    ]
+    asking = [[bool(ASKS.match(command.text)) for command in commands_of(block)] for block in consoles]
+    assert sum(map(any, asking)) > 15
+    assert [str(block) for block, asks in zip(consoles, asking, strict=True) if any(asks[:-1])] == []
 
 
 def test_every_block_says_what_it_is() -> None:
