@@ -14,7 +14,7 @@ OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+190
 # The message for each number under "US", which never contains the number.
 REFUSED = {
     LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there",
-    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1, in linq:allowed",
+    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to linq:allowed",
     SHORT: "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings",
     NOWHERE: "begins with a country code that does not exist",
 }
@@ -72,7 +72,7 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
     for number, said in [
         (
             PREMIUM,
-            "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1, in linq:",
+            "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to linq:",
         ),
         (
             SHORT,

@@ -316,7 +316,7 @@ def test_the_native_package(stack: Workspace) -> None:
     stack.emulator.fail(Fault.parse("403"), times=1, method="PUT", path_contains=ids[1])
     fleet(stack, [OFFICE, OFFICE, None], "overwrite=True")
     said = stack.up(fails=True).output
-    assert "No state records" not in said
+    assert "The state does not record" not in said
     assert remembered(stack, "fleet") == {first: BEFORE}
     stack.up()
     assert remembered(stack, "fleet") == {first: BEFORE, second: ""}
