@@ -61,7 +61,7 @@ def _config(file: Path) -> dict[str, Any]:
     except (OSError, ValueError, yaml.YAMLError):
         raise ConfigurationError(
             f"{plain(file.name)} cannot be read, so it is not known where calls may go.",
-            next_step="Run `pulumi config` there: it says what is wrong.",
+            next_step="Run `pulumi config` in its folder: it says what is wrong.",
         ) from None
     config = read.get("config") if isinstance(read, dict) else None
     return config if isinstance(config, dict) else {}

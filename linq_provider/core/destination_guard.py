@@ -71,7 +71,7 @@ class DestinationGuard:
             one = self._broken == 1
             numbers = "1 declared number breaks" if one else f"{self._broken:,} declared numbers break"
             self._notify(
-                f"{numbers} the rule of where calls may go, which is now: {self._destinations.summary}."
+                f"{numbers} the rule about where calls may go, which is now: {self._destinations.summary}."
                 f" {'It stays' if one else 'They stay'} until the program declares another number."
             )
         if self._doubts:

@@ -41,22 +41,27 @@ def foreign_number(line: PhoneNumber, *, restore: bool) -> RefusedError:
     """The error for a line that is to be cleared or restored, but forwards to a number that this stack did not set."""
     if not restore:
         return RefusedError(
-            f"Line {line.id} ({line.phone_number}) now forwards to {line.forwarding_number}, which this stack did not"
-            " set. Nothing was cleared.",
+            f"Line {line.id} ({line.phone_number}) {not_ours(line)}. Nothing was cleared.",
             next_step=ON_CONFLICT,
         )
-    now = f"forwards to {line.forwarding_number}" if line.forwarding_number else "is not forwarded"
     return RefusedError(
-        f"Line {line.id} ({line.phone_number}) now {now}, which this stack did not set. Nothing was restored.",
+        f"Line {line.id} ({line.phone_number}) {not_ours(line)}. Nothing was restored.",
         next_step=ON_CONFLICT_RESTORE,
     )
+
+
+def not_ours(line: PhoneNumber) -> str:
+    """How a line is now that somebody else has changed its forwarding."""
+    if line.forwarding_number:
+        return f"now forwards to {line.forwarding_number}, which this stack did not set"
+    return "is no longer forwarded, although this stack forwarded it"
 
 
 def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
     """The error for a phone number that is another line at Linq now; a refresh can follow a number, but not an id."""
     by_number = declared_by == "phone_number"
     return RefusedError(
-        f"At Linq, {line.phone_number} is now the line {line.id}; the line in the state no longer exists.",
+        f"At Linq, {line.phone_number} is now the line {line.id}; the line that the state records no longer exists.",
         next_step="Run `pulumi up --refresh`." if by_number else f'Declare phone_number_id="{line.id}".',
     )
 

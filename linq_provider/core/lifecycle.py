@@ -16,7 +16,7 @@ from linq_provider.core.account import LOOK_UP, Account, NoLinesError
 from linq_provider.core.declarations import Declarations, Owner
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.destinations import UNRESTRICTED
-from linq_provider.core.guards import foreign_number, moved, refuse_loop, refuse_overwrite, refuse_two_names
+from linq_provider.core.guards import foreign_number, moved, not_ours, refuse_loop, refuse_overwrite, refuse_two_names
 from linq_provider.core.records import (
     KEEP,
     RESTORE,
@@ -373,10 +373,8 @@ class ForwardingLifecycle:
         done = "is restored" if restore else "is cleared"
         if self._on_conflict == KEEP:
             done = "keeps its forwarding" if line.forwarding_number else "stays not forwarded"
-        now = f"forwards to {line.forwarding_number}" if line.forwarding_number else "is not forwarded"
         self._notify(
-            f"Line {line.id} ({line.phone_number}) {now}, which this stack did not set, and {done}"
-            f" (LINQ_ON_CONFLICT={self._on_conflict})."
+            f"Line {line.id} ({line.phone_number}) {not_ours(line)}; it {done} (LINQ_ON_CONFLICT={self._on_conflict})."
         )
         return None if self._on_conflict == KEEP else line
 

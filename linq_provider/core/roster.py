@@ -78,7 +78,7 @@ def forwardings(roster: Mapping[str, Row]) -> dict[str, str]:
 
 
 def destination_problems(roster: Mapping[str, Row], destinations: Destinations) -> list[Problem]:
-    """The numbers of a well-formed roster that break the rule of where calls may go."""
+    """The numbers of a well-formed roster that break the rule about where calls may go."""
     problems = []
     for row in roster.values():
         if row.line.text and row.line.text[0] == "+" and (found := destinations.line_problem(row.line.text)):

@@ -30,7 +30,7 @@ def yaml_rows(text: str) -> Iterator[Row]:
             yield Row(_scalar(key), _scalar(next(events)))
         next(events)  # the end of the document
         if not isinstance(after := next(events), yaml.StreamEndEvent):
-            raise unreadable(_at(after), "a roster is one YAML document")
+            raise unreadable(_at(after), "a roster must be a single YAML document")
     except yaml.MarkedYAMLError as error:
         # The parser notices a key without a colon only in the next line.
         begun = error.context_mark if str(error.context).endswith("simple key") else None
@@ -54,7 +54,7 @@ def _scalar(event: Any) -> Cell:
 
 def _untagged(event: Any) -> Any:
     if getattr(event, "anchor", None) or getattr(event, "tag", None):
-        raise unreadable(_at(event), "a roster has no anchors, aliases or tags: write out each number, in quotes")
+        raise unreadable(_at(event), "a roster must not use anchors, aliases or tags: write out each number, in quotes")
     return event
 
 

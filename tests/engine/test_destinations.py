@@ -123,7 +123,7 @@ def test_a_state_from_before_the_rule_stays_usable(stack: Workspace) -> None:
     stack.configure("linq:allowedForwardings", "US")
     stack.emulator.clear_requests()
     counted = (
-        "linq: 3 declared numbers break the rule of where calls may go, which is now: US (linq:allowedForwardings)."
+        "linq: 3 declared numbers break the rule about where calls may go, which is now: US (linq:allowedForwardings)."
     )
     assert stack.preview().output.count(counted) == 1
     assert stack.up().changes == {}

@@ -15,7 +15,7 @@ from workspace import Workspace
 pytestmark = pytest.mark.engine
 
 DESK, ELSEWHERE = "+12025559999", "+12025550666"
-STEPS = [command for block in section("keys.md", "The key leaked") for command in commands_of(block)]
+STEPS = [command for block in section("keys.md", "If the key leaked") for command in commands_of(block)]
 DRIFT = "linq-provider drift --stack production --undeclared"
 
 
@@ -65,7 +65,7 @@ def shown(command: Command, printed: str) -> bool:
 
 @pytest.mark.parametrize("changed", [False, True])
 def test_the_steps_after_a_leak(leaked: Workspace, changed: bool) -> None:
-    """Every command of "The key leaked", in order: nothing is written until step 5, which heals what was changed."""
+    """Every command of "If the key leaked", in order: nothing is written until step 5, which corrects what was changed."""
     stack = leaked
     declared, other, _ = stack.emulator.phone_numbers
     if changed:  # by somebody who has the key

@@ -33,7 +33,7 @@ LINES = 6
 NUMBERS = ["+13035559991", "+13035559992", ""]
 HAND_NUMBERS = [*NUMBERS, "+13035550666"]
 FLEETS, SINGLES = ("a", "b"), ("one", "two")
-FOREIGN = re.compile("which this stack did not set|which failed in this run")
+FOREIGN = re.compile("which this stack did not set|although this stack forwarded it|which failed in this run")
 REFUSALS = re.compile(f"already forwards to|was changed outside Pulumi|declared by another resource|{FOREIGN.pattern}")
 
 

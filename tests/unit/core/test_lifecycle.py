@@ -575,7 +575,7 @@ def test_a_delete_that_may_overwrite_clears_another_number(world: World) -> None
     world.process(on_conflict="overwrite").delete(recorded(OFFICE))
     assert world.writes() == [(SALES, "")]
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and is cleared"
+        f"Line {SALES} ({SALES_NUMBER}) now forwards to {ELSEWHERE}, which this stack did not set; it is cleared"
         " (LINQ_ON_CONFLICT=overwrite)."
     ]
 
@@ -586,7 +586,7 @@ def test_a_delete_that_keeps_leaves_another_number(world: World) -> None:
     world.process(on_conflict="keep").delete(recorded(OFFICE))
     assert world.writes() == []
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) forwards to {ELSEWHERE}, which this stack did not set, and keeps its forwarding"
+        f"Line {SALES} ({SALES_NUMBER}) now forwards to {ELSEWHERE}, which this stack did not set; it keeps its forwarding"
         " (LINQ_ON_CONFLICT=keep)."
     ]
 

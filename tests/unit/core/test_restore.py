@@ -152,18 +152,20 @@ def test_what_somebody_set_meanwhile_is_not_written_over(world: World, now: str)
     state = replace(recorded(OFFICE), removed="restore", replaced_number=BEFORE)
     with pytest.raises(RefusedError) as refused:
         single(world).delete(state)
-    shown = f"forwards to {now}" if now else "is not forwarded"
+    shown = f"now forwards to {now}, which this stack did not set"
+    if not now:
+        shown = "is no longer forwarded, although this stack forwarded it"
     assert str(refused.value) == (
-        f"{NAME} now {shown}, which this stack did not set. Nothing was restored. Run again with LINQ_ON_CONFLICT=keep"
+        f"{NAME} {shown}. Nothing was restored. Run again with LINQ_ON_CONFLICT=keep"
         " to leave it as it is, or LINQ_ON_CONFLICT=overwrite to restore it."
     )
     single(world, on_conflict="keep").delete(state)
     assert world.writes() == []
     kept = "keeps its forwarding" if now else "stays not forwarded"
-    assert world.said.pop() == f"{NAME} {shown}, which this stack did not set, and {kept} (LINQ_ON_CONFLICT=keep)."
+    assert world.said.pop() == f"{NAME} {shown}; it {kept} (LINQ_ON_CONFLICT=keep)."
     single(world, on_conflict="overwrite").delete(state)
     assert world.writes() == [(SALES, BEFORE)]
-    assert f"{NAME} {shown}, which this stack did not set, and is restored (LINQ_ON_CONFLICT=overwrite)." in world.said
+    assert f"{NAME} {shown}; it is restored (LINQ_ON_CONFLICT=overwrite)." in world.said
 
 
 def test_nothing_remembered_is_cleared_and_said(world: World) -> None:
