@@ -169,7 +169,7 @@ def test_two_declarations_that_meet_only_in_the_account(stack: Workspace) -> Non
     second = """linq.PhoneNumberForwarding("support", phone_number_id="{}", forwarding_number="+12025559999", opts=
             pulumi.ResourceOptions(depends_on=[sales]))"""
     stack.program("sales = " + program.format(line.phone_number) + second.format(line.id))
-    assert "is declared by another resource of this program too" in stack.up(fails=True).output
+    assert "is declared by two resources of this program" in stack.up(fails=True).output
     assert stack.writes() == [(line.id, "+12025559999")]
     assert list(stack.state()) == ["sales"]
     stack.program(program.format(line.phone_number))
