@@ -76,7 +76,7 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
         ),
         (
             SHORT,
-            "has the wrong length for a phone number in the United States (+1); to allow it, add * or a prefix longer than +1, in",
+            "has the wrong length for a phone number in the United States (+1); to allow it, add * or a prefix longer than +1 to",
         ),
     ]:
         stack.program(single(number))
