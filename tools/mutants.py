@@ -95,12 +95,15 @@ def main(wanted: list[str]) -> int:
     if units and (wrong := red_already(units)):
         print(f"RED WITHOUT A MUTANT  {wrong}")
         return 1
-    survivors = 0
+    survivors = []
     with ThreadPoolExecutor(max_workers=2) as pool:
         for mutant, wrong in zip(mutants, pool.map(problem, mutants), strict=True):
-            survivors += wrong is not None
-            print(f"SURVIVED  {mutant.claim}: {wrong}" if wrong else f"found     {mutant.claim}", flush=True)
-    print(f"{len(mutants) - survivors} of {len(mutants)} mutants found")
+            if wrong:
+                survivors.append(f"SURVIVED  {mutant.claim}: {wrong}")
+            print(survivors[-1] if wrong else f"found     {mutant.claim}", flush=True)
+    for survivor in survivors:  # again, where a long log ends
+        print(survivor)
+    print(f"{len(mutants) - len(survivors)} of {len(mutants)} mutants found")
     return 1 if survivors or not mutants else 0
 
 
