@@ -1,4 +1,4 @@
-"""The on-call line, forwarded to whoever is on call today. Run by a schedule, once a day."""
+"""The on-call line, forwarded to the person who is on call today. Run by a schedule, once a day."""
 
 from datetime import date, datetime, timezone
 
