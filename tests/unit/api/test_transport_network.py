@@ -200,7 +200,7 @@ def test_row_30_a_proxy_that_is_no_address_is_not_tried_again(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("base_url", "no_proxy", "proxy"),
     [
-        ("https://api.linq.example", "", "http://proxy.example:3128"),
+        ("https://api.linq.example", "", "http://gateway.example:8080"),
         ("https://api.linq.example", "linq.example", None),
         ("https://localhost:1234", "", None),
         ("https://127.0.0.1", "elsewhere.example", None),
@@ -210,7 +210,7 @@ def test_the_proxy_of_a_request_is_known(
     monkeypatch: pytest.MonkeyPatch, base_url: str, no_proxy: str, proxy: str | None
 ) -> None:
     """`doctor` reports what a request does: NO_PROXY counts, and this machine needs no proxy."""
-    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
+    monkeypatch.setenv("HTTPS_PROXY", "http://gateway.example:8080")
     monkeypatch.setenv("NO_PROXY", no_proxy)
     assert proxy_of(base_url) == proxy
 

@@ -44,7 +44,7 @@ def way(monkeypatch: pytest.MonkeyPatch) -> Way:
         {"HTTPS_PROXY": "user:canary@127.0.0.1:3128"},
         {"HTTPS_PROXY": "127.0.0.1"},
         {"ALL_PROXY": f"{PROXY}/"},
-        {"https_proxy": PROXY, "HTTPS_PROXY": "http://proxy.invalid"},
+        {"https_proxy": PROXY, "HTTPS_PROXY": "http://gateway.invalid"},
         {"HTTPS_PROXY": "http://us%40er:canary@127.0.0.1:3128"},
     ],
     ids=str,
