@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,12 +116,12 @@ def stranger(tmp_path: Path, repository: Path) -> Reader:
     settings = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    index = re.search(r"index-url='([^']+)'", settings.stdout)
-    mirror = index[1] if index else "https://pypi.org/simple"
+    index = re.search(r"index-url='([^']+)'", settings.stdout)  # without one, all take the same
+    mirror = {"UV_DEFAULT_INDEX": index[1], "POETRY_PYPI_MIRROR_URL": index[1]} if index else {}
     pulumi = Path(shutil.which("pulumi") or "pulumi").parent
     return Reader(
         home,
-        {"UV_DEFAULT_INDEX": mirror, "POETRY_PYPI_MIRROR_URL": mirror}
+        mirror
         | reach_the_index()
         | {
             "HOME": str(home),
@@ -133,6 +134,17 @@ def stranger(tmp_path: Path, repository: Path) -> Reader:
             "PULUMI_SKIP_UPDATE_CHECK": "1",
         },
     )
+
+
+@pytest.fixture
+def newcomer(stranger: Reader) -> Reader:
+    """A stranger who says yes where Pulumi asks, and has a port of their own for the emulator of a page."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        stranger.own = {"8099": str(free.getsockname()[1])}
+    stranger.own |= {f"pulumi {verb}": f"pulumi {verb} --yes" for verb in ("up", "destroy")}
+    stranger.answers = {"read -rs PULUMI_CONFIG_PASSPHRASE": "a passphrase\n"}
+    return stranger
 
 
 @pytest.fixture

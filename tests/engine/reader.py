@@ -6,10 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from snippets import Block, Command, commands_of
+
+from linq_provider.emulator import Emulator
 
 GIT_URL = "https://git.example.com/linq-provider.git"  # in place of the address of the repository
 INDEX = ("PIP_", "UV_", "SSL_CERT", "REQUESTS_CA_BUNDLE")  # how this machine reaches its package index
@@ -33,6 +37,11 @@ def reach_the_index() -> dict[str, str]:
     }
     caches = Path.home() / ".cache"
     return {"PIP_CACHE_DIR": str(caches / "pip"), "UV_CACHE_DIR": str(caches / "uv")} | index
+
+
+def written(account: Emulator) -> list[str]:
+    """The numbers that were written to an account, in order."""
+    return [request.body["forwarding_number"] for request in account.requests if request.method == "PUT"]
 
 
 @dataclass
@@ -82,6 +91,29 @@ class Reader:
         for command in commands_of(block) if isinstance(block, Block) else [block]:
             printed = self.type(command)
             assert self.is_shown(command, printed), f"{command}\n{printed}"
+
+    @contextmanager
+    def in_another_terminal(self, block: Block) -> Iterator[None]:
+        """Run the emulator of a page, which has to print what the page shows; its key is the answer from then on."""
+        (command,) = commands_of(block)
+        running = subprocess.Popen(
+            ["bash", "-c", f"exec {self.with_own(command.text)}"],
+            cwd=self.folder,
+            env=self.environment | {"PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert running.stdout is not None
+            printed = "".join(running.stdout.readline() for _ in range(7))
+            assert self.is_shown(command, printed), printed
+            key = re.search(r"^API key: +(\S+)$", printed, re.MULTILINE)
+            assert key
+            self.answers["pulumi config set --secret linq:apiKey"] = f"{key[1]}\n"
+            yield
+        finally:
+            running.terminate()
+            running.wait(30)
 
     def is_shown(self, command: Command, printed: str) -> bool:
         """Whether the page shows this, if it shows anything: `…` is a part of a line, alone on a line any lines."""

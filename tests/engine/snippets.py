@@ -23,12 +23,16 @@ PAGES = [CHECKOUT / "README.md", *sorted((CHECKOUT / "docs").glob("*.md"))]
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block, or an indented one, whose `language` is "console"; `line` is where its text begins."""
+    """One fenced block, or an indented one, whose `language` is "console".
+
+    `line` is where its text begins; `title` is the file that the page shows, or "".
+    """
 
     page: str
     line: int
     language: str
     text: str = field(repr=False)
+    title: str = ""
 
     def __str__(self) -> str:
         return f"{self.page}:{self.line}"
@@ -73,8 +77,7 @@ def section(page: str, name: str) -> list[Block]:
 
 def files(page: str) -> dict[str, str]:
     """The files that a page shows, by their names."""
-    titled = re.compile(r'^```\w+ title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
-    return dict(titled.findall((CHECKOUT / "docs" / page).read_text()))
+    return {block.title: block.text for block in blocks() if block.page == page and block.title}
 
 
 def _blank(found: re.Match[str]) -> str:
@@ -98,8 +101,8 @@ def blocks_of(page: str, text: str) -> Iterator[Block]:
     """The blocks of the text of one page."""
     fence = re.compile(r"^( *)```([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
     for found in fence.finditer(text):
-        language = found[2].partition(" title=")[0].strip()
-        yield Block(page, text.count("\n", 0, found.start()) + 2, language, found[3])
+        language, _, title = found[2].partition(" title=")
+        yield Block(page, text.count("\n", 0, found.start()) + 2, language.strip(), found[3], title.strip('"'))
     rest = fence.sub(_blank, text)
     for found in re.finditer(r"(?<=\n\n)((?: {4}\S.*\n)+)(?=\n|\Z)", rest):
         shown = "".join(f"$ {line.strip()}\n" for line in found[1].splitlines())

@@ -45,6 +45,12 @@ LANGUAGES = {
 }
 
 
+def require(*programs: str) -> None:
+    """Skip the test, and say why, if a program is not on PATH."""
+    if missing := [program for program in programs if shutil.which(program) is None]:
+        pytest.skip(f"{', '.join(missing)} not on PATH; `make test` builds the language hosts")
+
+
 def caches() -> dict[str, str]:
     """How this machine reaches npm and Go modules, and its caches of them, for a reader with a home of their own."""
     shown = {}
@@ -59,9 +65,7 @@ def caches() -> dict[str, str]:
 @pytest.fixture(params=LANGUAGES)
 def name(request: pytest.FixtureRequest) -> str:
     """A language whose programs are on PATH; the reason is shown if they are not."""
-    missing = [program for program in LANGUAGES[request.param].needs if shutil.which(program) is None]
-    if missing:
-        pytest.skip(f"{request.param}: {', '.join(missing)} not on PATH; `make test` builds the language hosts")
+    require(*LANGUAGES[request.param].needs)
     return str(request.param)
 
 

@@ -11,7 +11,7 @@ import matrix
 import pytest
 from conftest import API_KEY
 from pulumi_environment import pulumi_environment
-from reader import GIT_URL, Reader
+from reader import GIT_URL, Reader, written
 from snippets import CHECKOUT, Command, commands_of, files, section
 
 from linq_provider.emulator import Emulator
@@ -23,18 +23,11 @@ PASSPHRASE = "a passphrase"
 
 
 @pytest.fixture
-def reader(stranger: Reader, own: Emulator) -> Reader:
-    """Says yes where Pulumi asks, and has an account whose first line is forwarded."""
+def reader(newcomer: Reader, own: Emulator) -> Reader:
+    """Has an account whose first line is forwarded."""
     own.set_forwarding(own.phone_numbers[0].id, DESK)
-    stranger.own = {
-        "pulumi up": "pulumi up --yes",
-        "pulumi destroy": "pulumi destroy --yes",
-    }
-    stranger.answers = {
-        "read -rs LINQ_API_V3_API_KEY": f"{API_KEY}\n",
-        "read -rs PULUMI_CONFIG_PASSPHRASE": f"{PASSPHRASE}\n",
-    }
-    return stranger
+    newcomer.answers["read -rs LINQ_API_V3_API_KEY"] = f"{API_KEY}\n"
+    return newcomer
 
 
 def type_in(reader: Reader, *texts: str) -> str:
@@ -45,11 +38,6 @@ def type_in(reader: Reader, *texts: str) -> str:
 def refused(reader: Reader, text: str) -> str:
     """What a command prints that fails."""
     return type_in(reader, f"! {text}")
-
-
-def written(own: Emulator) -> list[str]:
-    """The numbers that were written to the account."""
-    return [request.body["forwarding_number"] for request in own.requests if request.method == "PUT"]
 
 
 def forwardings(own: Emulator) -> list[str]:
