@@ -247,8 +247,8 @@ MUTANTS = [
     (
         "row 12: certificates are verified",
         "api/transport.py",
-        "            allow_redirects=False,\n",
-        "            allow_redirects=False,\n            verify=False,\n",
+        'os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True',
+        "False",
         f"{TRANSPORT_NETWORK}test_row_12_an_unknown_authority_is_refused_in_one_attempt",
     ),
     (
@@ -261,16 +261,15 @@ MUTANTS = [
     (
         "row 13: a redirect is not followed",
         "api/transport.py",
-        "    def get_redirect_target(self, resp: requests.Response) -> None:\n        return None\n",
-        "    def request(self, *args: Any, **kwargs: Any) -> Any:\n"
-        '        return super().request(*args, **(kwargs | {"allow_redirects": True}))\n',
+        "with self._adapter().send(\n",
+        "with requests.Session().send(\n",
         f"{CLIENT}test_row_13_a_redirect_is_an_error_that_names_the_host",
     ),
     (
         "row 13: a redirect's address is left alone",
         "api/transport.py",
-        "    def get_redirect_target(self, resp: requests.Response) -> None:\n        return None\n",
-        "    pass\n",
+        "with self._adapter().send(\n",
+        "with requests.Session().send(\n            allow_redirects=False,\n            request=",
         f"{TRANSPORT}test_row_13_a_redirect_to_no_address_is_still_an_answer",
     ),
     (
@@ -318,7 +317,7 @@ MUTANTS = [
     (
         "row 20: a thread keeps one connection",
         "api/transport.py",
-        "        if session is None:\n",
+        "        if adapter is None:\n",
         "        if True:\n",
         f"{CLIENT_THREADS}test_row_20_50_threads_share_one_client_without_mixing",
     ),
@@ -1829,8 +1828,8 @@ MUTANTS = [
     (
         "what is waited for is told",
         "api/deadline.py",
-        "            tell()\n",
-        "",
+        "            self._tell()\n",
+        "            pass\n",
         f"{SILENCE}test_an_answer_that_does_not_come_is_told_while_it_is_waited_for",
     ),
     (
@@ -1845,7 +1844,28 @@ MUTANTS = [
         "api/deadline.py",
         "        self._over.set()\n",
         "",
-        f"{CLIENT_DEADLINE}test_row_11_no_thread_is_left_behind",
+        f"{TRANSPORT_DEADLINE}test_row_11_a_watch_ends_with_a_late_answer",
+    ),
+    (
+        "row 11: nobody acts on an exchange that is over",
+        "api/deadline.py",
+        "            self._watchdogs.discard(watchdog)\n",
+        "            pass\n",
+        f"{TRANSPORT_DEADLINE}test_row_11_an_exchange_in_time_starts_no_thread",
+    ),
+    (
+        "row 11: the earliest deadline wakes the watch",
+        "api/deadline.py",
+        "                self._changed.notify()\n",
+        "                pass\n",
+        f"{TRANSPORT_DEADLINE}test_row_11_the_earliest_deadline_of_all_threads_holds",
+    ),
+    (
+        "row 11: a forked process has a watch too",
+        "api/deadline.py",
+        "    os.register_at_fork(after_in_child=_rounds.start_over)\n",
+        "    pass\n",
+        f"{TRANSPORT_DEADLINE}test_row_11_the_deadline_holds_after_a_fork",
     ),
     (
         "row 11: the socket of an answer without a length is known",
@@ -1860,13 +1880,6 @@ MUTANTS = [
         'not in ("", "identity", ENCODING)',
         'in ("never",)',
         "tests/unit/api/test_bounds.py",
-    ),
-    (
-        "cookies are not kept",
-        "api/transport.py",
-        "            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))",
-        "           ",
-        f"{TRANSPORT}test_cookies_of_the_server_are_not_kept",
     ),
     (
         "row 26: no request is behind an exception",

@@ -8,7 +8,7 @@ import ssl
 import threading
 import weakref
 from collections.abc import Callable, Mapping
-from http.cookiejar import DefaultCookiePolicy
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +36,7 @@ def proxy_of(base_url: str) -> str | None:
 
 
 class Transport:
-    """Keep-alive sessions, one per thread, to one API root with one bearer token."""
+    """Keep-alive connections, one per thread, to one API root with one bearer token."""
 
     def __init__(self, *, base_url: str, api_key: str, base_url_source: str = "linq:baseUrl") -> None:
         self._base_url = base_url
@@ -49,8 +49,8 @@ class Transport:
             "Connection": "keep-alive",
         }
         self._local = threading.local()
-        # Weak, so that a session and its connection end with their thread.
-        self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        # Weak, so that an adapter and its connection end with their thread.
+        self._adapters: weakref.WeakSet[_Adapter] = weakref.WeakSet()
         # The environment is read once. `Session.request` reads it for each request, which is slow. For this machine it
         # also changes the environment for a moment, which two threads must not do at the same time.
         self._environment: Any = {
@@ -58,7 +58,7 @@ class Transport:
             "verify": os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True,
         }
 
-    @property
+    @cached_property
     def host_and_port(self) -> str:
         """The host and port of the API root, even if the address has no port."""
         url = urlsplit(self._base_url)
@@ -94,18 +94,18 @@ class Transport:
         raise failure  # here, without a cause: an error of `requests` holds the request, with the key
 
     def close(self) -> None:
-        """Close every session."""
-        for session in list(self._sessions):
-            session.close()
+        """Close every connection."""
+        for adapter in list(self._adapters):
+            adapter.close()
 
     def _send(
         self, method: str, path: str, *, json: Mapping[str, Any] | None, seconds: float, max_bytes: int
     ) -> Answer:
         request = requests.PreparedRequest()
         request.prepare(method, self._base_url + path, headers=self._headers, json=json, auth=self._authorize)
-        with self._session().send(
+        # Not through a session: it would keep cookies, and parse a redirect and read its body without limit.
+        with self._adapter().send(
             request,
-            allow_redirects=False,
             stream=True,
             timeout=(min(CONNECT_TIMEOUT, seconds), min(READ_TIMEOUT, seconds)),
             **self._environment,
@@ -163,15 +163,12 @@ class Transport:
             unreachable=True,
         )
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._local, "session", None)
-        if session is None:
-            session = self._local.session = _Session()
-            session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))  # no cookie is stored or sent
-            session.mount("http://", _Adapter(max_retries=0))
-            session.mount("https://", _Adapter(max_retries=0))
-            self._sessions.add(session)
-        return session
+    def _adapter(self) -> _Adapter:
+        adapter: _Adapter | None = getattr(self._local, "adapter", None)
+        if adapter is None:
+            adapter = self._local.adapter = _Adapter(max_retries=0)
+            self._adapters.add(adapter)
+        return adapter
 
 
 def _proxies_of(base_url: str) -> dict[str, str]:
@@ -182,13 +179,6 @@ def _proxies_of(base_url: str) -> dict[str, str]:
 def _is_loopback(base_url: str) -> bool:
     """Whether the address is this machine, whose requests must not go through a proxy."""
     return urlsplit(base_url).hostname in LOOPBACK_HOSTS
-
-
-class _Session(requests.Session):
-    """Ignores redirects: even if none is followed, requests would parse it and read its body without limit."""
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        return None
 
 
 class _Adapter(HTTPAdapter):

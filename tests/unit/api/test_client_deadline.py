@@ -55,16 +55,6 @@ def test_row_11_a_write_that_timed_out_and_was_applied_is_success(own_emulator: 
     assert methods(own_emulator)[-1] == "GET"
 
 
-def test_row_11_no_thread_is_left_behind(own_emulator: Emulator) -> None:
-    """The thread that watches a call ends with it."""
-    client = client_of(own_emulator, timeout=30.0)
-    client.list_phone_numbers()
-    before = set(threading.enumerate())
-    for _ in range(20):
-        client.list_phone_numbers()
-    wait_until(lambda: not [t for t in threading.enumerate() if t.name == "linq-deadline" and t not in before])
-
-
 def test_close_ends_every_wait(own_emulator: Emulator) -> None:
     """A thread that waits for a minute is free at once, with an error."""
     own_emulator.fail(Fault.rate_limited("50"), times=None)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from raw_server import (
     KEY,
+    LIST,
     RawServer,
     answering,
     client_to,
@@ -27,6 +31,8 @@ from raw_server import (
 from linq_provider.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, Transport
 from linq_provider.errors import APIConnectionTimeoutError
 
+DRIPPING = sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)  # each byte starts the wait again
+
 
 @pytest.mark.parametrize(
     "serve",
@@ -35,7 +41,7 @@ from linq_provider.errors import APIConnectionTimeoutError
         sending(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x", pause=0.02, times=5000),
         sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.02, times=5000),
         sending(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.02, times=90),
-        sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90),
+        DRIPPING,
         sending(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.02, times=5000),
         silent,
     ],
@@ -77,7 +83,7 @@ def test_row_11_the_deadline_holds_on_a_connection_that_was_used_before() -> Non
     def serve(server: RawServer, connection: socket.socket) -> None:
         read_request(connection)
         connection.sendall(http())
-        sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)(server, connection)
+        DRIPPING(server, connection)
 
     with RawServer(serve) as server:
         transport = transport_to(server)
@@ -91,7 +97,7 @@ def test_row_11_the_deadline_holds_on_a_connection_that_was_used_before() -> Non
 
 def test_row_11_the_deadline_holds_while_a_proxy_drips(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that answers CONNECT header by header: there is no tunnel yet, and the call ends in time."""
-    with RawServer(sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)) as proxy:
+    with RawServer(DRIPPING) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         started = time.monotonic()
         with pytest.raises(APIConnectionTimeoutError):
@@ -157,6 +163,78 @@ def test_row_11_after_the_deadline_the_same_thread_can_go_on() -> None:
         with pytest.raises(APIConnectionTimeoutError):
             get(transport, seconds=0.1)
         assert get(transport).status_code == 200
+
+
+def test_row_11_an_exchange_in_time_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread watches the exchanges of all threads; nothing acts on an exchange that is over."""
+    told: list[str] = []
+    with RawServer(answering(http())) as server:
+        transport = transport_to(server)
+        get(transport)
+        started: list[str] = []
+        monkeypatch.setattr(threading.Thread, "start", lambda thread: started.append(thread.name))
+        for _ in range(20):
+            after = (0.2, lambda: told.append("late"))
+            transport.exchange("GET", LIST, json=None, seconds=5.0, max_bytes=1000, after=after)
+        time.sleep(0.3)
+    assert started == told == []
+
+
+def test_row_11_a_watch_ends_with_a_late_answer() -> None:
+    """A late exchange is reported once, and leaves no thread behind."""
+    told: list[str] = []
+    with RawServer(sending(http()[:1], b"", http()[1:], pause=0.3)) as server:
+        after = (0.05, lambda: told.append("late"))
+        transport_to(server).exchange("GET", LIST, json=None, seconds=30.0, max_bytes=1000, after=after)
+    assert told == ["late"]
+    end = time.monotonic() + 5
+    while names := [thread.name for thread in threading.enumerate() if thread.name == "linq-deadline"]:
+        assert time.monotonic() < end, names
+
+
+def test_row_11_the_earliest_deadline_of_all_threads_holds() -> None:
+    """A short exchange that begins after a long one does not wait for it."""
+    with RawServer(DRIPPING) as server:
+        transport = transport_to(server)
+
+        def wait_long() -> None:
+            with pytest.raises(APIConnectionTimeoutError):
+                get(transport, seconds=1.5)
+
+        long = threading.Thread(target=wait_long)
+        long.start()
+        time.sleep(0.1)
+        started = time.monotonic()
+        with pytest.raises(APIConnectionTimeoutError):
+            get(transport, seconds=0.1)
+        assert time.monotonic() - started < 1.0
+        long.join()
+
+
+def test_row_11_the_deadline_holds_after_a_fork(tmp_path: Path) -> None:
+    """A server that forks its workers after a first request: the workers have no threads of their parent."""
+    program = """
+import os, signal, sys
+from linq_provider.api.transport import Transport
+from linq_provider.errors import APIConnectionTimeoutError
+
+def times_out():
+    try:
+        transport = Transport(base_url=sys.argv[1], api_key="key")
+        transport.exchange("GET", "/v3/phone_numbers", json=None, seconds=0.1, max_bytes=1000)
+    except APIConnectionTimeoutError:
+        return True
+
+assert times_out()
+child = os.fork()
+if child == 0:
+    signal.alarm(5)
+    os._exit(0 if times_out() else 1)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    with RawServer(DRIPPING) as server:
+        command = [sys.executable, "-c", program, f"http://127.0.0.1:{server.port}"]
+        subprocess.run(command, cwd=tmp_path, check=True, timeout=30)
 
 
 def test_a_timeout_says_what_to_do() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -224,7 +225,12 @@ def test_a_thousand_surprises_cost_two_more_lists(client: LinqClient, emulator: 
     for n in range(1000):
         emulator.add_number(f"+1303555{n:04}", forwarding_number=ELSEWHERE)
     ids = [line.id for line in emulator.phone_numbers]
-    account = Account(client, clock=clock, sleep=clock.sleep)
+
+    def sleep(seconds: float) -> None:
+        time.sleep(0.05)  # so that the other threads arrive meanwhile
+        clock.sleep(seconds)
+
+    account = Account(client, clock=clock, sleep=sleep)
     with ThreadPoolExecutor(16) as threads:
         lines = list(threads.map(lambda line: confirmed(account, line, to=OFFICE), ids))
     assert all(line is not None and line.forwarding_number in ("", ELSEWHERE) for line in lines)
