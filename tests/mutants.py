@@ -17,6 +17,7 @@ CLIENT_RETRIES = "tests/unit/api/test_client_retries.py::"
 CLIENT_THREADS = "tests/unit/api/test_client_threads.py::"
 CLIENT_WRITES = "tests/unit/api/test_client_writes.py::"
 CONFIG = "tests/unit/test_config.py::"
+DECLARATIONS = "tests/unit/core/test_declarations.py::"
 DESTINATIONS = "tests/unit/core/test_destinations.py::"
 E164 = "tests/unit/core/test_e164.py::"
 EMULATOR = "tests/unit/emulator/test_emulator"
@@ -522,7 +523,7 @@ MUTANTS = [
     (
         "a second holder is refused",
         "core/declarations.py",
-        "        taken = any(line.claim != token for line in self._known(names))\n",
+        "        taken = any(line.claim != token for line in lines.values())\n",
         "        taken = False\n",
         "tests/unit/core/test_lifecycle.py::test_a_second_create_of_one_line_is_refused",
     ),
@@ -1471,8 +1472,8 @@ MUTANTS = [
     (
         "row 41: an interrupted replacement may create anew",
         "core/declarations.py",
-        "        if taken or any(line.declared and line.owned for line in others):\n",
-        "        if taken or any(line.owned for line in self._known(names)):\n",
+        "        if taken or any(line.declared and line.owned for name, line in lines.items() if name != declared_as):\n",
+        "        if taken or any(line.owned for line in lines.values()):\n",
         "tests/unit/core/test_declarations.py::test_a_replacement_of_an_unchanged_resource_takes_its_line",
     ),
     (
@@ -1509,6 +1510,34 @@ MUTANTS = [
         " or unchanged >= sum(ASKED_AGAIN)",
         "",
         f"{ACCOUNT}test_a_thousand_surprises_cost_two_more_lists",
+    ),
+    (
+        "events of others are read again after a block without",
+        "core/declarations.py",
+        "            self._paused.reads = False\n",
+        "            pass\n",
+        f"{DECLARATIONS}test_the_events_of_others_are_read_again_after_a_block_without",
+    ),
+    (
+        "an own event is read at once",
+        "core/declarations.py",
+        "            self._log.append([kind, list(names), *values])\n            self._read()\n",
+        "            self._log.append([kind, list(names), *values])\n            self._catch_up()\n",
+        f"{DECLARATIONS}test_the_events_of_others_are_read_again_after_a_block_without",
+    ),
+    (
+        "a service that is down ends the calls in turn too",
+        "core/concurrency.py",
+        "            breaker.attempt(call)\n        except LinqError as error:\n",
+        "            call()\n        except LinqError as error:\n",
+        "tests/unit/core/test_concurrency.py::test_a_service_that_is_down_stops_them_all",
+    ),
+    (
+        "lines that forward as declared are claimed",
+        "core/fleet.py",
+        "errors = run_in_turn(done) | self._run(calls)",
+        "errors = self._run(calls)",
+        f"{FLEET}test_only_lines_that_need_a_write_are_given_to_other_threads",
     ),
     (
         "who comes meanwhile shares the list",

@@ -37,6 +37,17 @@ def run_concurrently(
     return {line: error for line, error in ended.items() if isinstance(error, LinqError)}
 
 
+def run_in_turn(calls: Mapping[str, Callable[[], object]]) -> dict[str, LinqError]:
+    """Make every call in this thread, which is faster for calls that send nothing; else as `run_concurrently`."""
+    breaker, errors = _Breaker(IN_A_ROW), {}
+    for line, call in calls.items():
+        try:
+            breaker.attempt(call)
+        except LinqError as error:
+            errors[line] = error
+    return errors
+
+
 @contextmanager
 def _progress(
     under_way: Collection[Future[None]], *, notify: Callable[[str], None], retries: Callable[[], int], every: float

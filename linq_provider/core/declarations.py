@@ -91,6 +91,7 @@ class Declarations:
         self._log = log or MemoryLog()
         self._hears_program = hears_program
         self._lock = threading.RLock()
+        self._paused = threading.local()
         self._lines: dict[str, _Line] = defaultdict(_Line)
         self._planned: dict[str, str | None] = {}
         self._allowed_clears: int | None = None
@@ -121,6 +122,7 @@ class Declarations:
                 earlier = self._lines[name].number
                 if None not in (earlier, number) and earlier != number:
                     raise second_owner(name)
+            kept = frozenset(kept)
             self._add("declare", list(lines), list(lines.values()), [name in kept for name in lines])
 
     def declares(self, *names: str) -> bool:
@@ -238,23 +240,37 @@ class Declarations:
         for over in [self._clears[name] for name in names if name in self._clears]:
             over.wait()
         token = f"{os.getpid()}-{next(self._tokens)}"
-        self._add("claim", names, token)
-        taken = any(line.claim != token for line in self._known(names))
-        others = self._known([name for name in names if name != declared_as])
-        if taken or any(line.declared and line.owned for line in others):
+        with self._lock:
+            self._add("claim", names, token)
+            lines = {name: self._lines[name] for name in names}
+        taken = any(line.claim != token for line in lines.values())
+        if taken or any(line.declared and line.owned for name, line in lines.items() if name != declared_as):
             self._add("unclaim", names, token)
             raise second_owner(*names)
         try:
-            yield
+            with self.as_of_now():
+                yield
         except BaseException:
             self._add("unclaim", names, token)
             raise
         self._add("own", names)
 
+    @contextmanager
+    def as_of_now(self) -> Iterator[None]:
+        """In this block, this thread does not look for new events of other processes, which is slow for many lines.
+
+        A process that adds an event meanwhile sees what this one added before the block.
+        """
+        self._paused.reads = True
+        try:
+            yield
+        finally:
+            self._paused.reads = False
+
     def _add(self, kind: str, names: Collection[str], *values: Any) -> None:
         with self._lock:
             self._log.append([kind, list(names), *values])
-            self._catch_up()
+            self._read()
 
     def _known(self, names: Collection[str]) -> list[_Line]:
         with self._lock:
@@ -265,6 +281,10 @@ class Declarations:
         return name in self._planned or name in self._lines
 
     def _catch_up(self) -> None:
+        if not getattr(self._paused, "reads", False):
+            self._read()
+
+    def _read(self) -> None:
         for kind, names, *values in self._log.read():
             getattr(self, f"_on_{kind}")(names, *values)
 

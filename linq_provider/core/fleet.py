@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from linq_provider.core.account import Account, NoLinesError
+from linq_provider.core.concurrency import run_in_turn
 from linq_provider.core.declarations import Declarations
 from linq_provider.core.destination_guard import DestinationGuard
 from linq_provider.core.e164 import is_uuid
@@ -211,6 +212,17 @@ class FleetLifecycle:
             self._account.refresh()
             # Now it is known which names belong to the same line.
             self._declarations.declare(_numbers(news), kept=[line for line in news.lines if self._has(olds, line)])
+        with self._declarations.as_of_now():
+            problems = self._compare_lines(olds, news, changed=changed)
+        try:
+            refuse_many_clears(self._account, self._declarations, olds, news)
+        except RefusedError as error:
+            problems.append(str(error))
+        if changed:
+            self._announce_overwrites(olds, news)
+        return problems
+
+    def _compare_lines(self, olds: Fleet, news: Fleet, *, changed: bool) -> list[str]:
         said: list[str] = []
         single = self._single(said.append)
         problems = []
@@ -226,12 +238,6 @@ class FleetLifecycle:
                 found = [str(error)]
             problems += [f"{line}: {problem}" for problem in found]
         self._tell(said)
-        try:
-            refuse_many_clears(self._account, self._declarations, olds, news)
-        except RefusedError as error:
-            problems.append(str(error))
-        if changed:
-            self._announce_overwrites(olds, news)
         return problems
 
     def _apply(self, olds: Fleet, news: Fleet) -> Fleet:
@@ -255,7 +261,8 @@ class FleetLifecycle:
             calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
             calls[line] = partial(self._give_up, single, olds, line, news.removed, in_doubt=in_doubt)
-        errors = self._run(calls)
+        done = {line: calls.pop(line) for line in [*calls] if self._forwards_so(line, news)}
+        errors = run_in_turn(done) | self._run(calls)
         self._tell(said)
         return errors, replaced
 
@@ -320,6 +327,11 @@ class FleetLifecycle:
             self._notify(f'Left as they are (removed="keep"): {_listed(removed)}.')
             return []
         return removed
+
+    def _forwards_so(self, line: str, news: Fleet) -> bool:
+        """Whether the line is already known to forward as it is declared."""
+        now = self._account.known(line)
+        return now is not None and now.forwarding_number == news.lines.get(line)
 
     def _is_renamed(self, line: str, news: Fleet) -> bool:
         """Whether the map has the line under its other name."""

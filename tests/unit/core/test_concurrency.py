@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
 
-from linq_provider.core.concurrency import run_concurrently
+from linq_provider.core.concurrency import run_concurrently, run_in_turn
 from linq_provider.errors import (
     APIConnectionError,
     AuthenticationError,
@@ -25,6 +27,9 @@ def run(
 ) -> dict[str, LinqError]:
     """Runs calls, and reports nothing for an hour."""
     return run_concurrently(calls, limit=limit, notify=notify, retries=lambda: 3, notify_every=3600)
+
+
+ONE_AT_A_TIME = pytest.mark.parametrize("run_all", [partial(run, 1), run_in_turn], ids=["pool", "in-turn"])
 
 
 def failing(error: Exception) -> Callable[[], object]:
@@ -74,6 +79,7 @@ def test_as_many_at_a_time_as_allowed() -> None:
     assert not five.is_set()
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize(
     ("error", "made"),
     [
@@ -83,7 +89,7 @@ def test_as_many_at_a_time_as_allowed() -> None:
         (answered(AuthenticationError, 401), 1),
     ],
 )
-def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> None:
+def test_a_service_that_is_down_stops_them_all(run_all: Any, error: LinqError, made: int) -> None:
     """After failures in a row, or one refused key, the rest is not tried, and the error of each line says so."""
     tried: list[int] = []
 
@@ -91,7 +97,7 @@ def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> N
         tried.append(n)
         raise error
 
-    errors = run(1, {str(n): (lambda n=n: fail(n)) for n in range(50)})
+    errors = run_all({str(n): (lambda n=n: fail(n)) for n in range(50)})
     assert len(errors) == 50
     assert len(tried) == made
     untried = [str(e) for e in errors.values() if e is not error]
@@ -99,25 +105,28 @@ def test_a_service_that_is_down_stops_them_all(error: LinqError, made: int) -> N
     assert set(untried) == {"It was not tried, because the calls before it failed."}
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("error", [RefusedError("somebody else's"), answered(NotFoundError, 404)])
-def test_failures_of_single_lines_never_stop_a_run(error: LinqError) -> None:
+def test_failures_of_single_lines_never_stop_a_run(run_all: Any, error: LinqError) -> None:
     """A failure of one line only does not stop the others, however often it happens."""
-    errors = run(1, {str(n): failing(error) for n in range(50)})
+    errors = run_all({str(n): failing(error) for n in range(50)})
     assert list(errors.values()) == [error] * 50
 
 
+@ONE_AT_A_TIME
 @pytest.mark.parametrize("between", [failing(RefusedError("somebody else's")), lambda: None])
-def test_failures_that_are_not_in_a_row_stop_nothing(between: Callable[[], object]) -> None:
+def test_failures_that_are_not_in_a_row_stop_nothing(run_all: Any, between: Callable[[], object]) -> None:
     """If a line was written, or failed for its own reason, the service is not down."""
     down = answered(InternalServerError, 503)
-    errors = run(1, {str(n): between if n % 3 == 2 else failing(down) for n in range(30)})
+    errors = run_all({str(n): between if n % 3 == 2 else failing(down) for n in range(30)})
     assert [error for error in errors.values() if error is down] == [down] * 20
 
 
-def test_an_error_that_is_not_ours_is_raised() -> None:
+@ONE_AT_A_TIME
+def test_an_error_that_is_not_ours_is_raised(run_all: Any) -> None:
     """A defect is not a line that failed."""
     with pytest.raises(ZeroDivisionError):
-        run(2, {"a": failing(ZeroDivisionError()), "b": lambda: None})
+        run_all({"a": failing(ZeroDivisionError()), "b": lambda: None})
 
 
 def test_it_says_how_far_it_is() -> None:

@@ -243,3 +243,35 @@ def test_processes_of_a_run_share_what_they_know(tmp_path: Path, monkeypatch: py
         pass
     other_run = Declarations(RunLog("127.0.0.1:2"))
     assert not other_run.declares(SALES_NUMBER)
+
+
+def test_the_events_of_others_are_read_again_after_a_block_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many questions at once need no read for each; what others added meanwhile is known after them."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    first, second = (Declarations(RunLog("127.0.0.1:1")) for _ in range(2))
+    with first.as_of_now():
+        second.declare({SALES_NUMBER: OFFICE})
+        assert not first.declares(SALES_NUMBER)
+    assert first.declares(SALES_NUMBER)
+    with first.as_of_now():
+        second.fail(SALES_NUMBER)
+        first.new_fleet(3)  # an event of its own is read at once, and what came before it
+        assert first.allowed_clears == 3
+        assert first.owner(SALES_NUMBER) == Owner(OFFICE, lost=True)
+
+
+def test_who_has_claimed_a_line_reads_the_log_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else can take the line, so a write asks the log only before and after."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    log = RunLog("127.0.0.1:1")
+    declarations, reads = Declarations(log), []
+    monkeypatch.setattr(log, "read", lambda: reads.append("read") or RunLog.read(log))
+    with declarations.claim(SALES, SALES_NUMBER, declared_as=SALES):
+        before = len(reads)
+        assert not declarations.cleared(SALES)
+        assert declarations.inherit(SALES) is None
+        assert len(reads) == before
+    declarations.cleared(SALES)
+    assert len(reads) > before

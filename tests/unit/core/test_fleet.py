@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as StillWaiting
 from dataclasses import dataclass, field, replace
@@ -201,6 +201,28 @@ def test_a_refused_key_is_told_once(world: World) -> None:
     (found,) = problems(fleet, everyone(world.numbers(100)))
     assert "HTTP 401" in found
     wrong.close()
+
+
+def test_only_lines_that_need_a_write_are_given_to_other_threads(world: World) -> None:
+    """A change of a few lines among many starts no thread for the rest, which are claimed all the same."""
+    given: list[str] = []
+
+    def run(calls: Mapping[str, Callable[[], object]]) -> dict[str, LinqError]:
+        given.extend(calls)
+        return run_concurrently(calls, limit=4, notify=world.said.append, retries=lambda: 0)
+
+    lines, changed = world.forwarded(20), world.numbers(2)
+    olds = everyone(lines)
+    news = Fleet(dict(olds.lines) | dict.fromkeys(changed, DESK))
+    account, declarations = Account(world.client, clock=world.clock, sleep=world.clock.sleep), Declarations()
+    fleet = FleetLifecycle(account, declarations, live_check=True, run=run, notify=world.said.append)
+    assert problems(fleet, news, olds) == []
+    fleet.update(olds, news)
+    assert given == sorted(changed)
+    assert world.writes() == dict.fromkeys(changed, DESK)
+    for line in lines:
+        with pytest.raises(RefusedError), declarations.claim(line, declared_as=line):
+            pass
 
 
 def test_a_removal_needs_a_key_at_preview(world: World) -> None:
