@@ -104,9 +104,8 @@ class Declarations:
 
     def planned(self, *names: str) -> bool:
         """Whether the program declares a line, or will."""
-        with self._lock:
-            self._catch_up()
-            return any(name in self._planned or self._lines[name].declared for name in names if self._knows(name))
+        self._catch_up()
+        return any(name in self._planned or self._lines[name].declared for name in names if self._knows(name))
 
     def declare(self, lines: Mapping[str, str | None], *, kept: Collection[str] = ()) -> None:
         """The program declares these lines; None for a number that is not known yet.
@@ -194,9 +193,8 @@ class Declarations:
     @property
     def allowed_clears(self) -> int | None:
         """How many lines the new fleets of this run allow to be cleared; None if it creates no fleet."""
-        with self._lock:
-            self._catch_up()
-            return self._allowed_clears
+        self._catch_up()
+        return self._allowed_clears
 
     @contextmanager
     def try_clear(self, *names: str, left_with: str = "") -> Iterator[Owner | None]:
@@ -273,16 +271,16 @@ class Declarations:
             self._read()
 
     def _known(self, names: Collection[str]) -> list[_Line]:
-        with self._lock:
-            self._catch_up()
-            return [self._lines[name] for name in names if name in self._lines]
+        self._catch_up()
+        return [self._lines[name] for name in names if name in self._lines]
 
     def _knows(self, name: str) -> bool:
         return name in self._planned or name in self._lines
 
     def _catch_up(self) -> None:
         if not getattr(self._paused, "reads", False):
-            self._read()
+            with self._lock:
+                self._read()
 
     def _read(self) -> None:
         for kind, names, *values in self._log.read():
