@@ -36,7 +36,10 @@ def yaml_rows(text: str) -> Iterator[Row]:
         begun = error.context_mark if str(error.context).endswith("simple key") else None
         raise unreadable(_at(begun or error), "this is not YAML: " + re.sub(r"\d+", "…", str(error.problem))) from None
     except yaml.reader.ReaderError as error:
-        before = text.encode()[: error.position].decode(errors="ignore").split("\n")
+        if error.encoding == "unicode":  # PyYAML's own parser counts characters
+            before = text[: error.position].split("\n")
+        else:  # libyaml counts bytes
+            before = text.encode()[: error.position].decode(errors="ignore").split("\n")
         raise unreadable(
             Cell(None, len(before), len(before[-1]) + 1), "YAML does not allow the character at this place: delete it"
         ) from None

@@ -159,13 +159,15 @@ def test_ten_thousand_lines_are_read(write: Write, name: str, head: str, row: st
 
 def test_yaml_is_read_without_libyaml(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     """PyYAML may be built without it; its own parser quotes the file in its errors, which are not passed on."""
-    monkeypatch.delattr(yaml, "CSafeLoader")
+    monkeypatch.delattr(yaml, "CSafeLoader", raising=False)
     assert load_roster(write("lines.yaml", f"+12025550100: +1{HIDDEN}\n")) == {"+12025550100": f"+1{HIDDEN}"}
     error = refused(write("lines.yaml", f"+12025550100: !n{HIDDEN}!x y"))
     assert error == "lines.yaml, line 1, column 15: this is not YAML: found undefined tag handle '!n…!'."
     assert refused(write("lines.yaml", "[" * 100_000)).startswith(
         "lines.yaml, line 1, column 1: a roster is one mapping"
     )
+    error = refused(write("lines.yaml", f"# é\n+12025550100: +1{HIDDEN}\x00"))
+    assert error.startswith("lines.yaml, line 2, column 27: YAML does not allow the character at this place")
 
 
 # What is refused in a row
