@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ LANGUAGES = {".json": "json", ".py": "python", ".sh": "bash", ".ts": "typescript
 LEFTOVERS = re.compile(
     r"/(\.?venv|node_modules|__pycache__|\.pulumi|\.\w+_cache)/"
 )  # what running an example leaves behind
+TABS = {"python": "Python", "typescript": "TypeScript", "yaml": "YAML", "go": "Go"}
+_TAB = re.compile(r"^\{\{% choosable language (\w+) %\}\}\n(.*?)^\{\{% /choosable %\}\}\n", re.DOTALL | re.MULTILINE)
+_TABS_FRAME = re.compile(r"^\{\{< /?chooser.*?>\}\}\n", re.MULTILINE)
 _LINK_OR_BLOCK = re.compile(
     r"(^ *(`{3,}).*?^ *\2$)|\[([^\]]+)\]\((?!https?:|#)([^)#]+)(#[^)]*)?\)", re.DOTALL | re.MULTILINE
 )
@@ -33,7 +37,11 @@ def on_files(files: Files, *, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
-    """Links to files that the site shows lead there; links to others of the checkout are plain text."""
+    """Links to files that the site shows lead there; links to others of the checkout are plain text.
+
+    The chooser of languages, as the Pulumi Registry writes it, becomes tabs.
+    """
+    markdown = _TAB.sub(_tab, _TABS_FRAME.sub("", markdown))
     name = page.file.src_uri
     written_in = WRITTEN_IN.get(name, "docs")
 
@@ -46,6 +54,11 @@ def on_page_markdown(markdown: str, *, page: Any, **_: Any) -> str:
         return f"[{text}]({os.path.relpath(place, os.path.dirname(name) or '.')}{anchor or ''})" if place else text
 
     return _LINK_OR_BLOCK.sub(link, markdown)
+
+
+def _tab(found: re.Match[str]) -> str:
+    language, text = found.groups()
+    return f'=== "{TABS[language]}"\n\n{textwrap.indent(text.strip(), "    ")}\n\n'
 
 
 def _pages() -> dict[str, str]:

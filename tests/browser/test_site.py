@@ -146,3 +146,13 @@ def test_examples_and_pipelines_are_pages_of_the_site(site: Path) -> None:
         assert name in Page(site / "pipelines" / f"{folder}.html").anchors
         assert f"pipelines/{folder}.html#{name}" in Page(site / "pipelines.html").links
     assert "../pipelines/github.html#rotationyml" in Page(site / "examples" / "on-call-rotation.html").links
+
+
+def test_the_languages_of_the_registry_are_tabs(site: Path) -> None:
+    """What the Pulumi Registry reads as a chooser is a tab for each language here, and nothing of it is left over."""
+    for name in ("index.html", "installation-configuration.html"):
+        page = (site / name).read_text()
+        labels = re.search(r'<div class="tabbed-labels">(.*?)</div>', page, re.DOTALL)
+        assert labels
+        assert re.findall(r"<label[^>]*>(.*?)</label>", labels[1]) == ["Python", "TypeScript", "YAML", "Go"]
+        assert not re.search(r"chooser|choosable", page)

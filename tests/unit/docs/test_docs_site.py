@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -117,8 +118,13 @@ def test_the_package_names_its_repository() -> None:
     addresses = dict(re.findall(r'^(\w+) = "(.*)"$', section, re.MULTILINE))
     assert {"Repository", "Documentation", "Changelog"} <= set(addresses)
     assert f"git+{addresses['Repository']}" in (DOCS / "installation.md").read_text()
+    repository = addresses["Repository"].removesuffix(".git")
     for address in addresses.values():
-        assert address.startswith(addresses["Repository"].removesuffix(".git")), address
+        assert address.startswith(repository), address
+    schema = json.loads((CHECKOUT / "linq_provider" / "native" / "schema.json").read_text())
+    assert schema["repository"] == repository
+    assert schema["logoUrl"] == f"{repository}/docs/logo.svg"
+    assert (DOCS / "logo.svg").exists()
 
 
 def test_the_registry_finds_its_two_pages() -> None:
@@ -132,6 +138,27 @@ def test_the_registry_finds_its_two_pages() -> None:
     settings = re.findall(rows, (DOCS / "configuration.md").read_text(), re.MULTILINE)
     assert settings
     assert re.findall(rows, (DOCS / "installation-configuration.md").read_text(), re.MULTILINE) == settings
+
+
+def test_the_registry_has_an_example_and_an_installation_in_each_language() -> None:
+    """The chooser has a tab for each language of the schema; the programs are those of the examples, which are run."""
+    programs = {
+        "typescript": "native-typescript/index.ts",
+        "yaml": "native-yaml/Pulumi.yaml",
+        "go": "native-go/main.go",
+    }
+    for name in ("_index.md", "installation-configuration.md"):
+        page = (DOCS / name).read_text()
+        tabs = re.findall(
+            r"^{{% choosable language (\w+) %}}\n\n(.*?)\n\n{{% /choosable %}}$", page, re.DOTALL | re.MULTILINE
+        )
+        assert f'{{{{< chooser language "{",".join(language for language, _ in tabs)}" >}}}}' in page
+        assert [language for language, _ in tabs] == ["python", *programs]
+        assert page.index("{{< chooser") < page.index("{{% choosable") < page.index("{{< /chooser >}}")
+        for language, text in tabs:
+            if name == "_index.md" and language in programs:
+                program = re.sub(r"^```\w+\n|```$", "", text)
+                assert program in (CHECKOUT / "examples" / programs[language]).read_text(), language
 
 
 def test_the_reference_is_up_to_date(monkeypatch: pytest.MonkeyPatch) -> None:

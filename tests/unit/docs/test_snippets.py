@@ -28,7 +28,7 @@ BLOCKS, COMMANDS = blocks(), commands()
 PAGES = {"README.md": CHECKOUT / "README.md"} | {page.name: page for page in (CHECKOUT / "docs").glob("*.md")}
 COMPLETIONS = [command for command in COMMANDS if "_LINQ_PROVIDER_COMPLETE" in command.text]
 UNIT_TESTS = [block for block in BLOCKS if "def test_" in block.text and "automation" not in block.text]
-LANGUAGES = {"python", "typescript", "console", "yaml", "json", "csv", "text", "toml"}
+LANGUAGES = {"python", "typescript", "go", "console", "yaml", "json", "csv", "text", "toml"}
 CHANGED = "+12025558888"  # in the output that a page shows: somebody has changed the first line before
 NAMES = "HTTPS_PROXY|NO_PROXY|PATH|PULUMI_[A-Z_]+|PG[A-Z]+|NO_COLOR"
 
