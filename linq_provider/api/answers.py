@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from linq_provider.config import Settings
+from linq_provider.config import DEFAULT_SOURCE, Settings
 from linq_provider.errors import (
     MAX_DETAIL,
     APIError,
@@ -270,7 +270,11 @@ def _valid_key(source: str) -> str:
 
 def _next_step(method: str, status_code: int, settings: Settings, *, traced: bool) -> str:
     if status_code == 401:
-        return f"The key came from {settings.api_key_source}. {_valid_key(settings.api_key_source)}"
+        key = f"The key came from {settings.api_key_source}. {_valid_key(settings.api_key_source)}"
+        if settings.base_url_source == DEFAULT_SOURCE:
+            return key
+        host = urlsplit(settings.base_url).netloc  # not Linq's, which may be the mistake
+        return f"{key} It was sent to {host}, the address in {settings.base_url_source}."
     if 300 <= status_code < 400:
         return "Set linq:baseUrl to the final address."
     if method == "GET" and status_code in (400, 404, 422):

@@ -68,11 +68,9 @@ class DestinationGuard:
             self._unchanged.put(None)
             self._counting.join()
         if self._broken:
-            one = self._broken == 1
-            numbers = "1 declared number breaks" if one else f"{self._broken:,} declared numbers break"
             self._notify(
-                f"{numbers} the rule about where calls may go, which is now: {self._destinations.summary}."
-                f" {'It stays' if one else 'They stay'} until the program declares another number."
+                f"Declared numbers that break the rule about where calls may go: {self._broken:,}. The rule is now:"
+                f" {self._destinations.summary}. These numbers stay until the program declares others."
             )
         if self._doubts:
             self._notify(

@@ -345,7 +345,7 @@ class FleetLifecycle:
         now = self._account.known(line)
         if now and now.id == line and self._is_named_twice(line, news):
             raise RefusedError(
-                f"forwardings names this line by its number, {now.phone_number}, too.",
+                f"forwardings has this line twice, by its id and by its number, {now.phone_number}.",
                 next_step="Remove one of the two.",
             )
 

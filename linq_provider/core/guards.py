@@ -134,7 +134,8 @@ def refuse_many_clears(account: Account, declarations: Declarations, olds: Fleet
             f"This would {clear} {count:,} of {len(olds.lines):,} lines; at most {allowed:,} may be {cleared} without"
             " allow_clearing.",
             next_step=f"If this is intended, set allow_clearing={count}; if not, check where the map comes from. A line"
-            " that another resource declares does not count, once that resource is known: let this one depend on it.",
+            " that another resource declares does not count if the provider handles that resource first: let this fleet"
+            " depend on it.",
         )
 
 

@@ -103,5 +103,5 @@ def _refuse_outputs(**arguments: Any) -> None:
         if isinstance(value, pulumi.Output):
             raise TypeError(
                 f"{name} is an Output, whose value a look-up cannot wait for: give it plain text, such as"
-                f" config.require(...) instead of config.require_secret(...); it is never printed or recorded."
+                " config.require(...) instead of config.require_secret(...). A look-up never prints or records it."
             )

@@ -122,9 +122,7 @@ def test_a_state_from_before_the_rule_stays_usable(stack: Workspace) -> None:
     stack.up()
     stack.configure("linq:allowedForwardings", "US")
     stack.emulator.clear_requests()
-    counted = (
-        "linq: 3 declared numbers break the rule about where calls may go, which is now: US (linq:allowedForwardings)."
-    )
+    counted = "linq: Declared numbers that break the rule about where calls may go: 3. The rule is now: US (linq:allowedForwardings)."
     assert stack.preview().output.count(counted) == 1
     assert stack.up().changes == {}
     assert stack.emulator.requests == []
@@ -135,7 +133,7 @@ def test_a_state_from_before_the_rule_stays_usable(stack: Workspace) -> None:
     stack.program(single(PREMIUM, options=", overwrite=True") + fleet % OFFICE)
     changed = stack.up()
     assert changed.changes == {"updated": 2}
-    assert "linq: 2 declared numbers break the rule" in changed.output
+    assert "linq: Declared numbers that break the rule about where calls may go: 2." in changed.output
     assert stack.writes() == [(stack.emulator.phone_numbers[2].id, OFFICE)]
     stack.empty_preview()
 

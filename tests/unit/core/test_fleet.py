@@ -173,7 +173,7 @@ def test_one_line_under_two_names(fleet: FleetLifecycle, world: World) -> None:
     for names in ((line.phone_number, line.id), (line.id, line.phone_number)):
         (found,) = problems(fleet, Fleet(dict.fromkeys(names, OFFICE)))
         assert found == (
-            f"{line.id}: forwardings names this line by its number, {line.phone_number}, too. Remove one of the two."
+            f"{line.id}: forwardings has this line twice, by its id and by its number, {line.phone_number}. Remove one of the two."
         )
 
 
@@ -480,7 +480,7 @@ def test_many_clears_need_leave(
         assert found == [
             f"This would clear {cleared} of {size} lines; at most {allowed} may be cleared without allow_clearing. If this"
             f" is intended, set allow_clearing={cleared}; if not, check where the map comes from. A line that another resource"
-            " declares does not count, once that resource is known: let this one depend on it."
+            " declares does not count if the provider handles that resource first: let this fleet depend on it."
         ]
         with pytest.raises(RefusedError, match=f"set allow_clearing={cleared}"):
             world.process().fleet.update(everyone(lines), news)
