@@ -1540,6 +1540,27 @@ MUTANTS = [
         f"{FLEET}test_only_lines_that_need_a_write_are_given_to_other_threads",
     ),
     (
+        "lists of before another process's clear do not count for a create",
+        "core/lifecycle.py",
+        "                self._account.doubt(line)\n",
+        "",
+        "tests/unit/core/test_lifecycle.py::test_lists_that_agreed_before_another_process_cleared_a_line_do_not_count",
+    ),
+    (
+        "lists of before another process's clear do not count for a delete",
+        "core/lifecycle.py",
+        "            self._account.doubt(recorded)\n",
+        "            pass\n",
+        "tests/unit/core/test_lifecycle.py::test_a_line_of_two_old_resources_is_cleared_in_two_processes",
+    ),
+    (
+        "what was restored in this run stays",
+        "core/lifecycle.py",
+        "        if line.forwarding_number == left:\n",
+        "        if False:\n",
+        "tests/unit/core/test_lifecycle.py::test_a_line_that_this_run_has_restored_is_not_cleared",
+    ),
+    (
         "who comes meanwhile shares the list",
         "core/account.py",
         "            if self._snapshot is not last:\n                return\n",
@@ -1626,8 +1647,8 @@ MUTANTS = [
     (
         "delete confirms a foreign number",
         "core/lifecycle.py",
-        "lambda now: now is not None and self._is_ours(now, olds, olds.left_with)",
-        "lambda now: True",
+        "self._account.confirmed(olds.phone_number_id, is_expected)",
+        "self._account.confirmed(olds.phone_number_id, lambda now: True)",
         f"{LAG}test_a_delete_after_a_take_over_with_a_list_that_lags",
     ),
     (

@@ -239,6 +239,15 @@ class Account:
         written = self._writes.get(line.id)
         return written is not None and written[1].forwarding_number == line.forwarding_number
 
+    def doubt(self, line: PhoneNumber) -> None:
+        """Another process of this run writes this line, so the lists up to now say nothing about it."""
+        if line.id in self._writes:  # this process has written it, and knows
+            return
+        now = self._doubted_at = self._clock()
+        with self._changing:
+            if self._snapshot is not None:
+                self._snapshot.since[line.id] = self._snapshot.since[line.phone_number] = now
+
     def set_forwarding_number(self, line: PhoneNumber, forwarding_number: str) -> PhoneNumber:
         """Write a line's forwarding and remember what the API confirmed.
 

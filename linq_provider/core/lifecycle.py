@@ -232,13 +232,14 @@ class ForwardingLifecycle:
                 " The old resource stays in the state.",
                 next_step="Fix the resource that failed, then run `pulumi up` again.",
             )
+        left = self._declarations.left_with(*names)
         with self._failing(), self._declarations.try_clear(*names, left_with=olds.left_with) as owner:
             if owner is not None:
                 self._hand_over(olds, owner)
             elif olds.removed == KEEP:
                 self._notify(f'Line {olds.phone_number_id} ({olds.phone_number}) was left as it is (removed="keep").')
             else:
-                self._give_up(olds)
+                self._give_up(olds, left)
 
     def _refuse_moved(self, olds: Outputs) -> None:
         def is_recorded(now: PhoneNumber | None) -> bool:
@@ -301,7 +302,7 @@ class ForwardingLifecycle:
             line = self._account.find(line.id) or line  # this run may have cleared it meanwhile
             left = self._declarations.left_with(line.id)
             if left is not None:
-                # If another process of the run cleared it, the list of this one may be older.
+                self._account.doubt(line)
                 line = self._confirmed(line, news, left)
                 recorded = left
             refuse_loop(self._account, self._declarations, line.id, number)
@@ -322,10 +323,13 @@ class ForwardingLifecycle:
                 replaced = before
         return outputs(line, news, applied=number, replaced=replaced)
 
-    def _give_up(self, olds: Outputs) -> None:
-        """Clear the line, or restore the number that it had before this stack."""
+    def _give_up(self, olds: Outputs, left: str | None) -> None:
+        """Clear the line, or restore the number that it had before this stack.
+
+        `left`: the number with which another resource of the stack has given up the same line in this run.
+        """
         number = olds.left_with
-        line = self._line_to_give_up(olds)
+        line = self._line_to_give_up(olds, left)
         if line is None:
             return
         try:
@@ -353,21 +357,27 @@ class ForwardingLifecycle:
         elif olds.replaced_number:
             self._notify(f"{name} forwards again as it did before this resource managed it.")
 
-    def _line_to_give_up(self, olds: Outputs) -> PhoneNumber | None:
+    def _line_to_give_up(self, olds: Outputs, left: str | None) -> PhoneNumber | None:
         """The line as it is now, or as in the state if it is missing; None if it must be left alone.
 
         Raises:
             RefusedError: it forwards to a number that this stack did not set.
         """
+
+        def is_expected(now: PhoneNumber | None) -> bool:
+            return now is not None and (self._is_ours(now, olds, olds.left_with) or now.forwarding_number == left)
+
         recorded = PhoneNumber(olds.phone_number_id, olds.phone_number, olds.forwarding_number)
+        if left is not None:
+            self._account.doubt(recorded)
         try:
-            line = self._account.confirmed(
-                olds.phone_number_id, lambda now: now is not None and self._is_ours(now, olds, olds.left_with)
-            )
+            line = self._account.confirmed(olds.phone_number_id, is_expected)
         except NoLinesError:
             return recorded
         if line is None or self._is_ours(line, olds, olds.left_with):
             return line or recorded
+        if line.forwarding_number == left:
+            return None
         restore = bool(olds.left_with)
         if not self._on_conflict:
             raise foreign_number(line, restore=restore)

@@ -713,6 +713,41 @@ def test_a_line_that_another_process_of_the_run_cleared_is_written(world: World,
     assert world.writes() == [(SALES, ""), (SALES, number)]
 
 
+def test_lists_that_agreed_before_another_process_cleared_a_line_do_not_count(world: World) -> None:
+    """The owner's process has seen a number of somebody else for seconds; then the old resource's process clears it."""
+    world.emulator.set_forwarding(SALES, ELSEWHERE)
+    events: list[Event] = []
+    old, new = world.process(log=SharedLog(events)), world.process(log=SharedLog(events), live_check=False)
+    new.read(recorded(OFFICE))
+    old.delete(recorded(ELSEWHERE))
+    new.check(NEW, declared(DESK))
+    new.create(declared(DESK))
+    assert world.writes() == [(SALES, ""), (SALES, DESK)]
+
+
+def test_a_line_of_two_old_resources_is_cleared_in_two_processes(world: World) -> None:
+    """Both have left the program; the second's process still has lists from before the first one cleared the line."""
+    world.emulator.set_forwarding(SALES, DESK)
+    events: list[Event] = []
+    first, second = world.process(log=SharedLog(events)), world.process(log=SharedLog(events))
+    second.read(recorded(OFFICE))
+    first.delete(recorded(DESK))
+    second.delete(replace(recorded(DESK), applied_number=OFFICE))
+    assert {line.id: line.forwarding_number for line in world.emulator.phone_numbers}[SALES] in ("", None)
+    assert set(world.writes()) == {(SALES, "")}
+
+
+def test_a_line_that_this_run_has_restored_is_not_cleared(world: World) -> None:
+    """Of two old resources of a line, one restores what was there before; the other one leaves it so."""
+    world.emulator.set_forwarding(SALES, DESK)
+    events: list[Event] = []
+    first, second = world.process(log=SharedLog(events)), world.process(log=SharedLog(events))
+    second.read(recorded(OFFICE))
+    first.delete(replace(recorded(DESK), removed="restore", replaced_number=ELSEWHERE))
+    second.delete(replace(recorded(DESK), applied_number=OFFICE))
+    assert world.writes() == [(SALES, ELSEWHERE)]
+
+
 def test_the_refresh_of_an_old_self_holds_nothing(world: World) -> None:
     """With --run-program a resource that leaves its line is compared with its old self after the new owner's check."""
     lifecycle, old = refreshed_after_a_move(world)
