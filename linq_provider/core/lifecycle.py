@@ -35,8 +35,8 @@ from linq_provider.phone_number import PhoneNumber
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
-    "The number that the line forwarded to before the old resource managed it is no longer recorded. With aliases, it"
-    " would still be recorded."
+    "Before the old resource managed this line, it forwarded to a number that is no longer recorded. With aliases, the"
+    " number would still be recorded."
 )
 
 

@@ -49,7 +49,9 @@ def _row(row: int, texts: list[str], header: _Header) -> Row:
 
 
 def _too_many(header: _Header) -> str:
-    return f"the row has more cells than the header: quote a text with {SEPARATORS[header.separator]}"
+    return (
+        f"the row has more cells than the header: if a text contains {SEPARATORS[header.separator]}, put it in quotes"
+    )
 
 
 def _header(text: str) -> _Header | None:

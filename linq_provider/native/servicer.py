@@ -202,8 +202,8 @@ class Servicer(ResourceProviderServicer):
             found = lifecycle.read(kind.outputs(props, inputs))
         elif props:
             raise RefusedError(
-                f"The resource with the id {request.id} declares a forwarding, but with an id in its options Pulumi"
-                " only reads it.",
+                f"The resource with the id {request.id} declares a forwarding, but its options contain an id, so"
+                " Pulumi only reads it.",
                 next_step="Remove id from its options: declaring a line adopts it. To read it, use get().",
             )
         else:

@@ -184,7 +184,9 @@ def test_a_line_that_is_only_read_is_never_written(native: Workspace) -> None:
     assert live(native)[0] == DESK
     assert native.writes() == []
     program(native, 'forward("x", NA, OFFICE, opts=Options(id=A))')
-    assert "declares a forwarding, but with an id in its options Pulumi only reads it" in native.up(fails=True).output
+    assert (
+        "declares a forwarding, but its options contain an id, so Pulumi only reads it" in native.up(fails=True).output
+    )
     assert native.writes() == []
 
 

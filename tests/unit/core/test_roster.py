@@ -210,7 +210,8 @@ def test_csv_with_more_cells_than_its_header_is_refused(write: Write, row: str) 
     for separator, name in ((",", "a comma"), (";", "a semicolon"), ("\t", "a tab")):
         error = refused(write("lines.csv", f"line,forwarding_number\n{row}\n".replace(",", separator)))
         assert (
-            error == f"lines.csv, line 2, column 3: the row has more cells than the header: quote a text with {name}."
+            error
+            == f"lines.csv, line 2, column 3: the row has more cells than the header: if a text contains {name}, put it in quotes."
         )
 
 
