@@ -382,6 +382,25 @@ def test_a_second_owner_that_leaves_gives_the_line_back(stack: Workspace) -> Non
     stack.empty_preview()
 
 
+def test_two_owners_with_two_providers_leave_in_one_run(stack: Workspace) -> None:
+    """The second one's process does not believe its lists from before the first one's cleared the line."""
+    owners = 'y = forward("y", NB, DESK, opts=Options(provider=emea))\nforward("x", NA, OFFICE, opts=Options(depends_on=[y]))'
+    account = f"KEY, URL = {stack.emulator.api_key!r}, {stack.emulator.url!r}\n" + PROVIDERS
+    up(stack, account + owners)
+    exported = json.loads(stack.run("stack", "export").output)
+    resources = exported["deployment"]["resources"]
+    second = next(index for index, resource in enumerate(resources) if resource["urn"].endswith("::y"))
+    mine, other = stack.emulator.phone_numbers[:2]
+    moved = json.dumps(resources[second]).replace(other.id, mine.id).replace(other.phone_number, mine.phone_number)
+    resources[second] = json.loads(moved)
+    (stack.folder / "two.json").write_text(json.dumps(exported))
+    stack.run("stack", "import", "--file", "two.json")
+    program(stack, account)
+    stack.up("--refresh")
+    assert live(stack)[:2] == ["", DESK]
+    stack.empty_preview()
+
+
 # Replacements that were interrupted
 
 FIRST = "opts=Options(delete_before_replace=True)"
