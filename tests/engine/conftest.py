@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pip._internal.models.index import PyPI
 from pulumi_environment import pulumi_environment
 from reader import GIT_URL, Reader, put_python, reach_the_index
 from snippets import CHECKOUT
@@ -116,12 +117,12 @@ def stranger(tmp_path: Path, repository: Path) -> Reader:
     settings = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
     )
-    index = re.search(r"index-url='([^']+)'", settings.stdout)  # without one, all take the same
-    mirror = {"UV_DEFAULT_INDEX": index[1], "POETRY_PYPI_MIRROR_URL": index[1]} if index else {}
+    index = re.search(r"index-url='([^']+)'", settings.stdout)
+    mirror = index[1] if index else PyPI.simple_url
     pulumi = Path(shutil.which("pulumi") or "pulumi").parent
     return Reader(
         home,
-        mirror
+        {"UV_DEFAULT_INDEX": mirror, "POETRY_PYPI_MIRROR_URL": mirror}
         | reach_the_index()
         | {
             "HOME": str(home),

@@ -24,6 +24,7 @@ HEADINGS = re.findall(r"^## (\d\. .*)$", (CHECKOUT / "docs" / PAGE).read_text(),
 def test_from_an_empty_folder_to_an_own_line(newcomer: Reader, own: Emulator) -> None:
     """The page as it is written: on the emulator, then with the own key, and back; nothing is written before `up`."""
     line = own.phone_numbers[0].id
+    newcomer.own["pulumi stack rm dev"] = "pulumi stack rm dev --yes"
     with ExitStack() as terminals:
         for block in [block for n in HEADINGS for block in section(PAGE, n)]:
             if "linq-provider emulator" in block.text:
