@@ -700,12 +700,17 @@ def test_an_owner_that_comes_late_is_not_silent(world: World) -> None:
     assert "is declared by two resources of this program" in problem
 
 
+def two_processes(world: World, *, live_check: bool = True) -> tuple[ForwardingLifecycle, ForwardingLifecycle]:
+    """Two provider processes of one run; `live_check` is that of the second."""
+    events: list[Event] = []
+    return world.process(log=SharedLog(events)), world.process(log=SharedLog(events), live_check=live_check)
+
+
 @pytest.mark.parametrize("number", [OFFICE, DESK])
 def test_a_line_that_another_process_of_the_run_cleared_is_written(world: World, number: str) -> None:
     """The list of the owner's process is older than the clear, and may show the declared number already."""
     world.emulator.set_forwarding(SALES, OFFICE)
-    events: list[Event] = []
-    old, new = world.process(log=SharedLog(events)), world.process(log=SharedLog(events), live_check=False)
+    old, new = two_processes(world, live_check=False)
     new.read(recorded("", line=SUPPORT))
     old.delete(recorded(OFFICE))
     new.check(NEW, declared(number))
@@ -716,8 +721,7 @@ def test_a_line_that_another_process_of_the_run_cleared_is_written(world: World,
 def test_lists_that_agreed_before_another_process_cleared_a_line_do_not_count(world: World) -> None:
     """The owner's process has seen a number of somebody else for seconds; then the old resource's process clears it."""
     world.emulator.set_forwarding(SALES, ELSEWHERE)
-    events: list[Event] = []
-    old, new = world.process(log=SharedLog(events)), world.process(log=SharedLog(events), live_check=False)
+    old, new = two_processes(world, live_check=False)
     new.read(recorded(OFFICE))
     old.delete(recorded(ELSEWHERE))
     new.check(NEW, declared(DESK))
@@ -728,8 +732,7 @@ def test_lists_that_agreed_before_another_process_cleared_a_line_do_not_count(wo
 def test_a_line_of_two_old_resources_is_cleared_in_two_processes(world: World) -> None:
     """Both have left the program; the second's process still has lists from before the first one cleared the line."""
     world.emulator.set_forwarding(SALES, DESK)
-    events: list[Event] = []
-    first, second = world.process(log=SharedLog(events)), world.process(log=SharedLog(events))
+    first, second = two_processes(world)
     second.read(recorded(OFFICE))
     first.delete(recorded(DESK))
     second.delete(replace(recorded(DESK), applied_number=OFFICE))
@@ -740,8 +743,7 @@ def test_a_line_of_two_old_resources_is_cleared_in_two_processes(world: World) -
 def test_a_line_that_this_run_has_restored_is_not_cleared(world: World) -> None:
     """Of two old resources of a line, one restores what was there before; the other one leaves it so."""
     world.emulator.set_forwarding(SALES, DESK)
-    events: list[Event] = []
-    first, second = world.process(log=SharedLog(events)), world.process(log=SharedLog(events))
+    first, second = two_processes(world)
     second.read(recorded(OFFICE))
     first.delete(replace(recorded(DESK), removed="restore", replaced_number=ELSEWHERE))
     second.delete(replace(recorded(DESK), applied_number=OFFICE))
