@@ -261,7 +261,7 @@ class FleetLifecycle:
             calls[line] = partial(self._forward, single, olds, news, line, replaced)
         for line in sorted(self._removed(olds, news)):
             calls[line] = partial(self._give_up, single, olds, line, news.removed, in_doubt=in_doubt)
-        done = {line: calls.pop(line) for line in [*calls] if self._forwards_so(line, news)}
+        done = {line: calls.pop(line) for line in [*calls] if self._is_as_declared(line, news)}
         errors = run_in_turn(done) | self._run(calls)
         self._tell(said)
         return errors, replaced
@@ -328,7 +328,7 @@ class FleetLifecycle:
             return []
         return removed
 
-    def _forwards_so(self, line: str, news: Fleet) -> bool:
+    def _is_as_declared(self, line: str, news: Fleet) -> bool:
         """Whether the line is already known to forward as it is declared."""
         now = self._account.known(line)
         return now is not None and now.forwarding_number == news.lines.get(line)
