@@ -259,9 +259,9 @@ def _without_json(answer: Answer) -> str:
 def _valid_key(source: str) -> str:
     """How to set a valid key in the place that this one came from; only a stack stores keys."""
     return {
-        "linq:apiKey": "Set a valid one with `pulumi config set --secret linq:apiKey`. After a rotation `refresh`,"
-        " `destroy` and `up --refresh` still use the key of the last `up`: run `pulumi up --refresh=false`, or set"
-        " LINQ_API_KEY_OVERRIDE.",
+        "linq:apiKey": "Set a valid one with `pulumi config set --secret linq:apiKey`. After a rotation of the key,"
+        " `refresh`, `destroy` and `up --refresh` still use the key of the last `up`: run `pulumi up --refresh=false`,"
+        " or set LINQ_API_KEY_OVERRIDE.",
         "LINQ_API_V3_API_KEY": "Set this variable to a valid key; `linq-provider doctor` tries it.",
         "LINQ_API_KEY_OVERRIDE": "Set this variable to a valid key, or unset it, so that the key of the stack or of the"
         " environment is used.",

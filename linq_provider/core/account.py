@@ -77,8 +77,8 @@ def not_seen(line: str, lines: Iterable[PhoneNumber]) -> RefusedError:
     more = ", …" if len(seen) > NAMED_LINES else ""
     return RefusedError(
         f"This key does not see {line}; it sees {len(seen)}: {', '.join(seen[:NAMED_LINES])}{more}.",
-        next_step="Keys are scoped to a set of lines: check the line against `linq-provider numbers`, and"
-        " linq:apiKey for the right account.",
+        next_step="A key can be limited to some lines: compare the line with the list of `linq-provider numbers`, and"
+        " check that linq:apiKey is the key of the right account.",
     )
 
 

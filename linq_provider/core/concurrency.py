@@ -9,7 +9,7 @@ from linq_provider.errors import APIError, AuthenticationError, LinqError, Refus
 
 NOTIFY_EVERY = 5.0  # seconds between two progress messages
 IN_A_ROW = 3  # consecutive failures that end a run, or `limit` if that is higher
-NOT_TRIED = "It was not tried, because the calls before it failed."
+NOT_TRIED = "It was not tried, because the requests for earlier lines failed."
 
 
 def run_concurrently(

@@ -98,7 +98,7 @@ class FleetLifecycle:
         if problems:
             reasons = [problem.partition(": ") for problem in problems]
             errors: dict[str, LinqError] = {line: RefusedError(why or line) for line, _, why in reasons}
-            raise FleetError("The fleet cannot be as declared", errors, next_step="Nothing was written.")
+            raise FleetError("The fleet cannot be set as it is declared", errors, next_step="Nothing was written.")
 
     def diff(self, olds: Fleet, news: Fleet) -> Diff:
         """Whether anything differs; other lines are an update, never a replacement. Makes no request."""

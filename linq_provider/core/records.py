@@ -219,7 +219,8 @@ def validate(news: Inputs) -> list[str]:
     problems += _removed_problems(news.removed)
     if (news.phone_number_id is None) == (news.phone_number is None):
         problems.append(
-            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)"
+            "declare the line by exactly one of phone_number and phone_number_id (if the program has only one,"
+            " ignore_changes may have kept the other)"
         )
     if isinstance(news.phone_number_id, str) and not is_uuid(news.phone_number_id):
         problems.append("phone_number_id is not a UUID: see `linq-provider numbers`")

@@ -157,7 +157,7 @@ class Page:
     def _fail(self, posted: Mapping[str, Any]) -> None:
         times, method = posted.get("times", 1), posted.get("method")
         if method not in (None, "GET", "PUT") or (times is not None and (type(times) is not int or times < 1)):
-            raise Refused(400, "A fault is for GET, PUT or both, and for one or more requests: choose again.")
+            raise Refused(400, "A fault applies to GET, to PUT or to both, and to one or more requests. Choose again.")
         try:
             fault = Fault.parse(str(posted.get("fault")))
         except ValueError as error:

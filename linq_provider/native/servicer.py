@@ -319,7 +319,7 @@ def _refuse_capitals(paths: Any, inputs: Props) -> None:
         named = re.search(r"""\[["'](.+?)["']\]""", path)
         if named and isinstance(names, dict) and named[1] not in names and named[1].lower() in map(str.lower, names):
             raise RefusedError(
-                f"ignore_changes names the line {named[1]} in different upper and lower case than forwardings does.",
+                f"ignore_changes and forwardings differ in upper and lower case for the line {named[1]}.",
                 next_step="Write it in the same letters in both.",
             )
 

@@ -85,7 +85,7 @@ def test_unknown_line_wrong_key_dead_server(stack: Workspace) -> None:
     declare(stack, line="+12025550199")
     unknown = stack.preview(fails=True).output
     assert f"This key does not see the declared line; it sees 3: {line.phone_number}, " in unknown
-    assert "Keys are scoped" in unknown
+    assert "A key can be limited" in unknown
     declare(stack)
     wrong = stack.preview(fails=True, LINQ_API_KEY_OVERRIDE="wrong-key").output
     assert "GET /v3/phone_numbers failed: HTTP 401, 2004 Unauthorized" in wrong

@@ -428,7 +428,7 @@ def test_what_was_never_listed_is_not_known(account: Account, emulator: Emulator
 
 
 def test_a_line_this_key_does_not_see(account: Account, emulator: Emulator) -> None:
-    """The error names three of the visible lines, not the one asked for, and says that keys are scoped."""
+    """The error names three of the visible lines, not the one asked for, and says that a key can be limited."""
     for number in ("+12025551236", "+12025551237"):
         emulator.add_number(number)
     with pytest.raises(RefusedError) as refused:
@@ -436,5 +436,5 @@ def test_a_line_this_key_does_not_see(account: Account, emulator: Emulator) -> N
     assert str(refused.value).startswith(
         "This key does not see the declared line; it sees 4: +12025551234, +12025551235, +12025551236, …."
     )
-    assert "Keys are scoped" in str(refused.value)
+    assert "A key can be limited" in str(refused.value)
     assert "+12025550199" not in str(refused.value)

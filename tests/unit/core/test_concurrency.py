@@ -102,7 +102,7 @@ def test_a_service_that_is_down_stops_them_all(run_all: Any, error: LinqError, m
     assert len(tried) == made
     untried = [str(e) for e in errors.values() if e is not error]
     assert len(untried) == 50 - len(tried)
-    assert set(untried) == {"It was not tried, because the calls before it failed."}
+    assert set(untried) == {"It was not tried, because the requests for earlier lines failed."}
 
 
 @ONE_AT_A_TIME

@@ -42,15 +42,15 @@ from linq_provider.errors import (
     [
         (
             Inputs(forwarding_number=""),
-            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+            "declare the line by exactly one of phone_number and phone_number_id (if the program has only one, ignore_changes may have kept the other)",
         ),
         (
             Inputs(SALES, SALES_NUMBER, ""),
-            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+            "declare the line by exactly one of phone_number and phone_number_id (if the program has only one, ignore_changes may have kept the other)",
         ),
         (
             Inputs(SALES, UNKNOWN, ""),
-            "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+            "declare the line by exactly one of phone_number and phone_number_id (if the program has only one, ignore_changes may have kept the other)",
         ),
         (declared(None), 'forwarding_number is missing; write "" for not forwarded'),
         (
@@ -118,7 +118,7 @@ def test_check_refuses_an_overwrite_that_is_no_bool(lifecycle: ForwardingLifecyc
 def test_check_names_everything_that_is_wrong(lifecycle: ForwardingLifecycle) -> None:
     """Several mistakes are reported at once."""
     assert problems(lifecycle, Inputs("x", "y")) == [
-        "declare the line by exactly one of phone_number and phone_number_id (ignore_changes may keep the other)",
+        "declare the line by exactly one of phone_number and phone_number_id (if the program has only one, ignore_changes may have kept the other)",
         "phone_number_id is not a UUID: see `linq-provider numbers`",
         "phone_number is not in E.164 format: write digits in place of the letters",
         'forwarding_number is missing; write "" for not forwarded',

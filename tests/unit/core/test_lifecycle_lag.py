@@ -194,7 +194,7 @@ def test_a_list_that_lacks_the_new_line_says_nothing(world: World) -> None:
 
 def moved_message(new: str) -> str:
     """The message about the sales number with a new id."""
-    return f"At Linq, {SALES_NUMBER} is now the line {new}; the line that the state records no longer exists. Run `pulumi up --refresh`."
+    return f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state does not exist any more. Run `pulumi up --refresh`."
 
 
 def test_a_number_with_a_new_id_is_reported_at_preview_and_at_up(world: World) -> None:
@@ -230,7 +230,7 @@ def test_a_line_declared_by_id_that_has_a_new_one(world: World) -> None:
     with pytest.raises(RefusedError) as refused:
         world.process(live_check=False).update(recorded(OFFICE, by="phone_number_id"), declared(DESK, line=SALES))
     assert str(refused.value) == (
-        f"At Linq, {SALES_NUMBER} is now the line {new}; the line that the state records no longer exists."
+        f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state does not exist any more."
         f' Declare phone_number_id="{new}".'
     )
     assert world.writes() == []

@@ -179,9 +179,9 @@ def test_an_edit_by_hand_is_what_the_api_shows(visitor: Visitor) -> None:
         ("forwarding", [FIRST_ID], 400, "not a JSON object"),
         ("fault", {"fault": "flood"}, 400, "'flood' is no fault"),
         ("fault", {}, 400, "is no fault"),
-        ("fault", {"fault": "500", "times": 0}, 400, "choose again"),
-        ("fault", {"fault": "500", "times": True}, 400, "choose again"),
-        ("fault", {"fault": "500", "method": "TRACE"}, 400, "choose again"),
+        ("fault", {"fault": "500", "times": 0}, 400, "Choose again"),
+        ("fault", {"fault": "500", "times": True}, 400, "Choose again"),
+        ("fault", {"fault": "500", "method": "TRACE"}, 400, "Choose again"),
         ("elsewhere", {}, 405, "GET"),
     ],
 )

@@ -221,7 +221,7 @@ def test_a_line_that_the_key_does_not_see(emulator: Emulator) -> None:
     configure(emulator)
     error = refused(lambda: get_phone_number("+12025550000"))
     seen = "4: +12025551234, +12025551235, +12025551236, …."
-    assert error.startswith(f"This key does not see the line +12025550000; it sees {seen} Keys are scoped")
+    assert error.startswith(f"This key does not see the line +12025550000; it sees {seen} A key can be limited")
 
 
 @pytest.mark.parametrize(
