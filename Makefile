@@ -25,7 +25,7 @@ WITH_TOOLS = $(WITH_CLI) $(LANGUAGES) && toxiproxy=$$(python tools/bootstrap/go_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench docs build plugin sdks clean
+.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench bench-quick bench-report docs build plugin sdks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -67,8 +67,14 @@ mutation-score: $(INSTALLED) ## mutmut on the rules, the transport and the resou
 	@said=$$($(BIN)/mutmut run --max-children 3 2>&1) || { echo "$$said" | tr '\r' '\n' | tail -n 40 >&2; exit 1; }
 	@$(BIN)/mutmut results --all true | $(BIN)/python tools/mutation_score.py
 
-bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: about an hour
+bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: 40 minutes
 	@$(WITH_CLI) cd tools && python -m bench
+
+bench-quick: $(INSTALLED) ## the same with 10 and 100 lines: 5 minutes
+	@$(WITH_CLI) cd tools && python -m bench --quick
+
+bench-report: $(INSTALLED) ## docs/performance.md and its pictures from the last run of bench
+	@cd tools && $(BIN)/python -m bench --report
 
 # Not with --quiet, which hides warnings from --strict too.
 docs: $(DOCS)/.installed ## the documentation as a site, in the folder site; warnings are errors

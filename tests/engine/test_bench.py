@@ -31,6 +31,11 @@ def forwards(server: Server, token: str) -> list[str]:
         ("noop", [(0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]),
         ("single", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
         ("fleet", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
+        ("skip", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
+        ("native", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
+        ("native_32", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
+        ("fleet_8", [(1, 3), (0, 0), (1, 1), (1, 0), (1, 3)]),
+        ("noop_skip", [(0, 0), (0, 0), (0, 0), (0, 0), (0, 0)]),
         ("naive", [(0, 3), (0, 0), (0, 1), (3, 0), (0, 3)]),
         ("script", [(1, 3), (1, 0), (1, 1), (1, 0), (1, 3)]),
         ("threads", [(1, 3), (1, 0), (1, 1), (1, 0), (1, 3)]),
@@ -44,15 +49,15 @@ def test_every_contestant_forwards_the_lines(tmp_path: Path, name: str, requests
     assert CONTESTANTS[name].missing is None
     seen, forwarded = [], {}
     with Server() as server:
-        entrant = Entrant(CONTESTANTS[name], tmp_path / name, server, lines=3, delay=0)
+        entrant = Entrant(name, tmp_path / name, server, lines=3)
         assert entrant.problem is None
         for verb in VERBS:
-            measured = entrant.measure(verb)
-            assert measured.run.problem is None
-            seen.append((measured.counted.gets, measured.counted.puts))
-            forwarded[verb] = forwards(server, f"{name}-3-0")
+            ran, counted, _ = entrant.measure(verb)
+            assert ran.problem is None
+            seen.append((counted.gets, counted.puts))
+            forwarded[verb] = forwards(server, f"{name}-3")
     assert seen == requests
-    if name != "noop":
-        assert forwarded["up"] == ["+12025559999", "+12025559999", "+12025559999"]
-        assert forwarded["change"] == ["+12025558888", "+12025559999", "+12025559999"]
+    if not name.startswith("noop"):
+        assert forwarded["up"] == ["+12125559999", "+12125559999", "+12125559999"]
+        assert forwarded["change"] == ["+12125558888", "+12125559999", "+12125559999"]
     assert forwarded["destroy"] == ["", "", ""]

@@ -1,65 +1,181 @@
-"""What linq-provider costs, beside the engine itself and beside other ways to forward lines: `make bench`.
+"""Measure linq-provider beside the engine itself and beside other ways to forward lines.
 
-    cd tools && python -m bench [--only PART ...] [--pairs N] [--quick]     measure; writes bench/performance.json
-    cd tools && python -m bench --report FILE.json                          make docs/performance.* from it
+    make bench          the whole plan; writes bench/performance.json
+    make bench-quick    every contestant with 10 and 100 lines, and no claims; writes bench/quick.json
+    make bench-report   makes docs/performance.md and its pictures from bench/performance.json
 
-Everything is measured in one run, in turns: in each round every contestant of a part runs the same verb before anyone
-runs the next, and in each round somebody else goes first, so that a machine that slows down is not held against one
-of them. The claims rest on nine pairs. A run is never put together from several: the tables say what was left out.
+In each turn every contestant of a part runs the same verb before anyone runs the next one, and in each turn another one
+goes first, so that a machine that slows down is not held against one of them. If other work ran beside a command, its
+round is measured again. A round that stays disturbed makes the run fail, and so does a part that is missing.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from bench import plot, report
-from bench.plan import PAIRS, PLAN, QUICK_PAIRS, planned
-from bench.results import Results, load, save
-from bench.run import hear_sigint, run, say
+from bench.contestants import CONTESTANTS, Entrant
+from bench.measure import Server
+from bench.plan import PLAN, QUICK, SERVICES, Part
+from bench.results import Results, Sample, load, save
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULTS = CHECKOUT / "bench" / "performance.json"
 DOCUMENT = CHECKOUT / "docs" / "performance.md"
+FOREIGN_CORES = 0.2  # more than this, on average during a command, is a disturbance
+ATTEMPTS = 3  # of a round
 
 
 def main() -> None:
-    """Print the plan, measure, print the tables."""
-    parser = argparse.ArgumentParser(description="Measure linq-provider beside the engine's floor and its peers.")
-    parser.add_argument("--only", nargs="+", default=[], metavar="PART", help="such as: fleet single 10 1000 large")
-    parser.add_argument("--pairs", type=int, metavar="N", help=f"rounds of the parts with a claim; {PAIRS} by default")
-    parser.add_argument("--quick", action="store_true", help="fewer rounds, and no peers beyond 300 lines")
-    parser.add_argument("--note", default="", help="a sentence for the document, such as what else the machine did")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="measure nothing: make docs/performance.* from it")
+    """Measure, or make the document from what was measured."""
+    parser = argparse.ArgumentParser(description="Measure linq-provider beside the engine and beside its peers.")
+    parser.add_argument("--quick", action="store_true", help="10 and 100 lines, without claims")
+    parser.add_argument("--report", action="store_true", help="measure nothing: make docs/performance.md")
     wanted = parser.parse_args()
-    hear_sigint()
-    plot.require()
+    # A shell that starts this in the background ignores SIGINT. Pulumi ends its plugins with it, and waits for them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if wanted.report:
-        publish(load(wanted.report))
+        publish(load(RESULTS))
         return
-    pairs = wanted.pairs or (QUICK_PAIRS if wanted.quick else PAIRS)
-    parts = planned(only=wanted.only, pairs=pairs, quick=wanted.quick)
-    if not parts:
-        raise SystemExit(f"No part is called so. The parts: {', '.join(dict.fromkeys(part.name for part in PLAN))}.")
-    for part in parts:
-        who = ", ".join(f"{name} {lines:,}" for name, lines in part.entries)
-        say(f"planned: {part}, {part.rounds} rounds of {who}")
+    parts = QUICK if wanted.quick else PLAN
     say(f"about {sum(part.rounds * part.seconds for part in parts) / 60:.0f} minutes on two cores")
-    results = run(parts, note=wanted.note, path=RESULTS)
-    for text in report.render(results).values():
-        print(f"{text}\n")
-    plot.draw(results, RESULTS.with_suffix(".png"))
-    say(
-        "written to bench/performance.json, with a picture; `python -m bench --report` makes docs/performance.* from it"
-    )
+    results = measure(parts, RESULTS.with_name("quick.json") if wanted.quick else RESULTS)
+    tables = report.render(results)
+    print("\n\n".join(tables[name] for name in (("times", "costs") if wanted.quick else tables)))
+    if results.run["holes"]:
+        raise SystemExit(f"The run has holes: {'; '.join(results.run['holes'])}. Measure again on a quiet machine.")
 
 
 def publish(results: Results) -> None:
-    """Make the document, its JSON and its picture from a run."""
+    """Make the document, its JSON and its pictures from a run without holes."""
+    if results.run["holes"]:
+        raise SystemExit(f"The run has holes: {'; '.join(results.run['holes'])}. Run `make bench` again.")
     save(results, DOCUMENT.with_suffix(".json"))
-    report.update(DOCUMENT, results)
-    plot.draw(results, DOCUMENT.with_suffix(".png"))
-    say(f"written: {', '.join(f'docs/{DOCUMENT.stem}.{kind}' for kind in ('md', 'json', 'png'))}")
+    DOCUMENT.write_text(report.rewrite(DOCUMENT.read_text(), results))
+    plot.draw(results, DOCUMENT.parent)
+
+
+def measure(parts: Sequence[Part], path: Path) -> Results:
+    """Measure, and save after each part, so that nothing is lost if the run is interrupted."""
+    started = time.monotonic()
+    results = Results({**about(), "holes": [f"{part} was not measured" for part in parts]}, [])
+    for part in parts:
+        holes = []
+        say(f"{part}: {part.rounds} rounds, about {part.rounds * part.seconds / 60:.1f} minutes")
+        for index in range(part.rounds):
+            samples = quiet_round(part, index)
+            results.samples.extend(samples)
+            holes += [f"{part}: {problem}" for sample in samples if (problem := hole(sample))]
+        results.run["minutes"] = round((time.monotonic() - started) / 60, 1)
+        results.run["holes"] = [*results.run["holes"][1:], *dict.fromkeys(holes)]
+        save(results, path)
+    return results
+
+
+def hole(sample: Sample) -> str | None:
+    """Why a sample cannot be used. Only the naive provider may fail."""
+    if sample.problem and sample.contestant != "naive":
+        return f"{sample.contestant} failed: {sample.problem}"
+    return f"other work ran beside {sample.contestant}" if sample.foreign > FOREIGN_CORES else None
+
+
+def quiet_round(part: Part, index: int) -> list[Sample]:
+    """The samples of a round; it is measured again while other work runs beside it, up to three times."""
+    for _ in range(ATTEMPTS):
+        samples = one_round(part, index)
+        disturbed = [sample for sample in samples if sample.foreign > FOREIGN_CORES]
+        if not disturbed:
+            break
+        worst = max(disturbed, key=lambda sample: sample.foreign)
+        say(f"{part}: other work used {worst.foreign:.2f} cores beside {worst.contestant}, {worst.verb}")
+    return samples
+
+
+def one_round(part: Part, index: int) -> list[Sample]:
+    """Every verb of a part, with new stacks and a new server; who failed is left out of the rest."""
+    samples = []
+    with tempfile.TemporaryDirectory(prefix="linq-bench-") as folder, Server() as server:
+        entrants = [
+            Entrant(name, Path(folder) / f"{name}-{lines}", server, lines=lines, **SERVICES[part.service])
+            for name, lines in part.entries
+            if CONTESTANTS[name].missing is None
+        ]
+        for step, verb in enumerate(part.verbs):
+            turn = index * len(part.verbs) + step
+            first = (turn + index) % len(entrants)
+            for entrant in entrants[first:] + entrants[:first]:
+                if entrant.problem is None:
+                    samples.append(_sample(part, entrant, turn, verb))
+    return samples
+
+
+def _sample(part: Part, entrant: Entrant, turn: int, verb: str) -> Sample:
+    run, counted, state_bytes = entrant.measure(verb)
+    return Sample(
+        part=part.name,
+        contestant=entrant.name,
+        lines=entrant.lines,
+        service=part.service,
+        turn=turn,
+        verb=verb,
+        seconds=round(run.seconds, 3),
+        gets=counted.gets,
+        puts=counted.puts,
+        refused=counted.refused,
+        span=round(counted.span, 4),
+        busy=round(counted.busy, 4),
+        **{f"{role}_mb": round(run.peaks.get(role, 0), 1) for role in ("client", "engine", "program")},
+        state_bytes=state_bytes,
+        foreign=round(max(0, run.elsewhere - counted.busy) / run.seconds, 3),
+        problem=run.problem,
+    )
+
+
+def about() -> dict[str, Any]:
+    """What the run is, and on what."""
+    return {
+        "id": uuid.uuid4().hex[:12],
+        "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
+        "minutes": 0.0,
+        "versions": {
+            "linq-provider": version("linq-provider"),
+            "Python": platform.python_version(),
+            "pulumi": version("pulumi"),
+            "Pulumi CLI": _version_of("pulumi"),
+            "linq-python": version("linq-python"),
+            "Terraform": _version_of("terraform"),
+        },
+        "cores": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9),
+        "load": os.getloadavg()[0],
+        "missing": [f"{one.label} (no {one.missing})" for one in CONTESTANTS.values() if one.missing],
+    }
+
+
+def _version_of(program: str) -> str | None:
+    if shutil.which(program) is None:
+        return None
+    answer = subprocess.run([program, "version"], capture_output=True, text=True, check=False).stdout
+    return answer.split("\n")[0].split()[-1].removeprefix("v")
+
+
+def say(text: str) -> None:
+    """Tell how far it is."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The contestants: for each, a folder, the commands of its five verbs, and the place of its state."""
+"""The contestants: for each, the files of its folder, the commands of its verbs, and the place of its state."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pulumi_environment import pulumi_environment
@@ -17,36 +17,28 @@ from bench.results import VERBS
 from bench.server import BASE_PATH, bench_lines
 
 SOURCES = Path(__file__).with_name("contestants")
-NUMBER, OTHER_NUMBER = "+12025559999", "+12025558888"
+NUMBER, OTHER_NUMBER = "+12125559999", "+12125558888"
 CHANGED_SHARE = 100  # one line in so many
-
-UP = ("pulumi", "up", "--yes", "--skip-preview", "--non-interactive")
-PULUMI = {
-    "up": UP,
-    "up again": (*UP, "--expect-no-changes"),
-    "change": UP,
-    "refresh": ("pulumi", "refresh", "--yes", "--skip-preview", "--non-interactive"),
-    "destroy": ("pulumi", "destroy", "--yes", "--skip-preview", "--non-interactive"),
-}
 APPLY = ("terraform", "apply", "-auto-approve", "-input=false", "-no-color")
 TERRAFORM = {
-    "up": APPLY,
-    "up again": APPLY,
-    "change": APPLY,
+    **dict.fromkeys(("up", "up again", "change"), APPLY),
     "refresh": (*APPLY, "-refresh-only"),
-    "destroy": ("terraform", "destroy", "-auto-approve", "-input=false", "-no-color"),
+    "destroy": ("terraform", "destroy", *APPLY[2:]),
 }
 
 
 @dataclass(frozen=True)
 class Contestant:
-    """One way to forward lines. `files` of `tools/bench` go into its folder under the names given."""
+    """One way to forward lines; `files` of the folder `contestants` are copied under the names given."""
 
-    name: str
+    label: str
     files: Mapping[str, str]
     commands: Mapping[str, Sequence[str]]
     setup: Sequence[str] = ()
     state: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)  # of the stack
+    environment: Mapping[str, str] = field(default_factory=dict)
+    compared: bool = True
 
     @property
     def missing(self) -> str | None:
@@ -55,67 +47,89 @@ class Contestant:
         return next((program for program in programs if shutil.which(program) is None), None)
 
 
-def _pulumi(name: str, *files: str) -> Contestant:
-    """A Pulumi program; the first of its files is the program."""
-    program, *others = files
-    names = {program: "__main__.py", **{other: other for other in others}}
+def _pulumi(label: str, program: str, *others: str, options: Sequence[str] = (), **more: object) -> Contestant:
+    def command(verb: str, *further: str) -> Sequence[str]:
+        return ("pulumi", verb, "--yes", "--skip-preview", "--non-interactive", *options, *further)
+
+    commands = {
+        **dict.fromkeys(("up", "change"), command("up")),
+        "up again": command("up", "--expect-no-changes"),
+        "refresh": command("refresh"),
+        "destroy": command("destroy"),
+    }
+    files = {program: "__main__.py", **{other: other for other in others}}
     init = ("pulumi", "stack", "init", "dev", "--non-interactive")
-    return Contestant(name, names, PULUMI, init, f"backend/.pulumi/stacks/{name}/dev.json")
+    return Contestant(label, files, commands, init, "backend/.pulumi/stacks/bench/dev.json", **more)  # type: ignore[arg-type]
 
 
-def _script(name: str, *, threads: int) -> Contestant:
+def _script(label: str, *, threads: int) -> Contestant:
     commands = {verb: (sys.executable, "script.py", verb, str(threads)) for verb in VERBS}
-    return Contestant(name, {"script.py": "script.py"}, commands)
+    return Contestant(label, {"script.py": "script.py"}, commands)
 
 
-NOOP = _pulumi("noop", "noop.py", "noop_provider.py")
-SINGLE = _pulumi("single", "single.py")
-FLEET = _pulumi("fleet", "fleet.py")
-NAIVE = _pulumi("naive", "naive.py")
-SCRIPT = _script("script", threads=1)
-THREADS = _script("threads", threads=16)
-TERRAFORM_CURL = Contestant(
-    "terraform", {"lines.tf": "lines.tf"}, TERRAFORM, ("terraform", "init"), "terraform.tfstate"
-)
-CONTESTANTS = {one.name: one for one in (NOOP, SINGLE, FLEET, NAIVE, SCRIPT, THREADS, TERRAFORM_CURL)}
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One command: how it ran, what arrived, and the bytes of the state after it."""
-
-    run: Run
-    counted: Counted
-    state_bytes: int
+ONE_WRITE = {"PULUMI_SKIP_CHECKPOINTS": "true"}
+NOOP_FILES = ("noop.py", "noop_provider.py")
+CONTESTANTS = {
+    "noop": _pulumi("no-op resources", *NOOP_FILES),
+    "single": _pulumi("single resources", "single.py"),
+    "skip": _pulumi("single resources, skip checkpoints", "single.py", environment=ONE_WRITE),
+    "native": _pulumi("native package", "native.py"),
+    "native_32": _pulumi("native package, --parallel 32", "native.py", options=("--parallel", "32")),
+    "fleet": _pulumi("fleet", "fleet.py"),
+    "naive": _pulumi("naive provider", "naive.py"),
+    "script": _script("script", threads=1),
+    "threads": _script("script, 16 threads", threads=16),
+    "terraform": Contestant(
+        "Terraform, curl", {"lines.tf": "lines.tf"}, TERRAFORM, ("terraform", "init"), "terraform.tfstate"
+    ),
+    "noop_skip": _pulumi("no-op resources, skip checkpoints", *NOOP_FILES, environment=ONE_WRITE, compared=False),
+    **{
+        f"fleet_{calls}": _pulumi(
+            f"fleet, {calls} calls at a time",
+            "fleet.py",
+            settings={"linq:maxConcurrency": str(calls)},
+            compared=False,
+        )
+        for calls in (8, 16, 32, 64)
+    },
+}
 
 
 class Entrant:
     """A contestant with so many lines, in a separate folder and with a separate account."""
 
-    def __init__(self, contestant: Contestant, folder: Path, server: Server, *, lines: int, delay: float) -> None:
-        self.contestant, self.lines = contestant, lines
+    def __init__(self, name: str, folder: Path, server: Server, *, lines: int, **service: float) -> None:
+        self.name, self.lines = name, lines
+        self.problem: str | None = None
+        self._contestant = CONTESTANTS[name]
         self._folder, self._server = folder, server
-        self._token = f"{contestant.name}-{lines}-{delay}"
-        server.open_account(self._token, lines=lines, delay=delay)
+        self._token = f"{name}-{lines}"
+        server.open_account(self._token, lines=lines, **service)
         folder.mkdir(parents=True)
-        for source, name in contestant.files.items():
-            shutil.copy(SOURCES / source, folder / name)
-        (folder / "Pulumi.yaml").write_text(f"name: {contestant.name}\nruntime: python\n")
+        for source, copy in self._contestant.files.items():
+            shutil.copy(SOURCES / source, folder / copy)
+        plugin = {"name": "linq", "path": str(Path(sys.executable).parent)}
+        project = {"name": "bench", "runtime": "python", "plugins": {"providers": [plugin]}}
+        (folder / "Pulumi.yaml").write_text(json.dumps(project))
+        (folder / "Pulumi.dev.yaml").write_text(json.dumps({"config": dict(self._contestant.settings)}))
         (folder / "ids.json").write_text(json.dumps({number: line for line, number in bench_lines(lines)}))
         self._environment = pulumi_environment(
-            folder, LINQ_API_V3_BASE_URL=server.url + BASE_PATH, LINQ_API_V3_API_KEY=self._token, CHECKPOINT_DISABLE="1"
+            folder,
+            LINQ_API_V3_BASE_URL=server.url + BASE_PATH,
+            LINQ_API_V3_API_KEY=self._token,
+            CHECKPOINT_DISABLE="1",
+            **self._contestant.environment,
         )
-        self.problem: str | None = None
-        if contestant.setup and (problem := self._run(contestant.setup).problem):
-            raise SystemExit(f"{contestant.name} could not be set up: {problem}")
+        if self._contestant.setup and (problem := self._run(self._contestant.setup).problem):
+            raise SystemExit(f"{self._contestant.label} could not be set up: {problem}")
 
-    def measure(self, verb: str) -> Measured:
-        """Run one verb; after one that failed the entrant is out."""
+    def measure(self, verb: str) -> tuple[Run, Counted, int]:
+        """Run one verb: how it ran, what arrived, and the bytes of the state after it. After a failure it is out."""
         self._declare(changed=-(-self.lines // CHANGED_SHARE) if verb == "change" else 0, verb=verb)
         self._server.start_counting(self._token)
-        ended = self._run(self.contestant.commands[verb])
+        ended = self._run(self._contestant.commands[verb])
         self.problem = ended.problem
-        return Measured(ended, self._server.counted(self._token), self._state_bytes())
+        return ended, self._server.counted(self._token), self._state_bytes()
 
     def _declare(self, *, changed: int, verb: str) -> None:
         """Write what the program declares; refresh and destroy come after a change and leave it."""
@@ -128,5 +142,5 @@ class Entrant:
         return run(command, folder=self._folder, environment=self._environment)
 
     def _state_bytes(self) -> int:
-        state = self._folder / self.contestant.state
-        return os.path.getsize(state) if self.contestant.state and state.exists() else 0
+        state = self._folder / self._contestant.state
+        return os.path.getsize(state) if self._contestant.state and state.exists() else 0

@@ -1,68 +1,78 @@
-"""What `make bench` measures: who, with how many lines, at which delay, how often."""
+"""What `make bench` measures: who, with how many lines, against which server, which commands, how often."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from bench.claims import FLEET_PART, LARGE_PART, SINGLE_PART
 from bench.contestants import CONTESTANTS
+from bench.results import COMPARED, VERBS
 
+# How the server answers; for the arguments see `bench.server.Account`.
+SERVICES: dict[str, dict[str, float]] = {
+    "0 ms": {},
+    "100 ms": {"delay": 0.1},
+    "429 above 50 a second": {"rate": 50},
+    "10 ms for each call under way": {"load": 0.01},
+}
+AT_ONCE, SLOW = "0 ms", "100 ms"
+FLEET, LARGE, ONE, HUNDRED, THOUSAND, WIRE = "fleet", "large", "one line", "100 lines", "1,000 lines", "wire"
 PAIRS = 9  # the lowest number whose second and eighth value enclose the median with 95 %
-QUICK_PAIRS, QUICK_LINES = 3, 300
+UNCHANGED = ("up", "up again")
 
 
 @dataclass(frozen=True)
 class Part:
-    """So many rounds of contestants, each with its number of lines; a round takes about `seconds` on two cores."""
+    """So many rounds, each with new stacks and a new server; a round takes about `seconds` on two cores.
+
+    In a round every contestant runs a verb before anyone runs the next one.
+    """
 
     name: str
     entries: tuple[tuple[str, int], ...]
-    delay_ms: int
-    rounds: int
+    service: str
     seconds: int
+    rounds: int = 1
+    verbs: tuple[str, ...] = tuple(VERBS)
 
     def __str__(self) -> str:
-        return f"{self.name} at {self.delay_ms} ms"
-
-    @property
-    def lines(self) -> int:
-        """The most lines of a contestant."""
-        return max(lines for _, lines in self.entries)
+        most = max(lines for _, lines in self.entries)
+        return f"{self.name}, up to {most:,} lines, {self.service}"
 
 
-def peers(lines: int, *, delay_ms: int, rounds: int, seconds: int) -> Part:
-    """Everybody with so many lines; the floor asks no server, so that it is measured without delay only."""
-    names = [name for name in CONTESTANTS if delay_ms == 0 or name != "noop"]
-    return Part(f"peers-{lines}", tuple((name, lines) for name in names), delay_ms, rounds, seconds)
+def compare(lines: int, service: str, names: str, *, seconds: int, **more: object) -> Part:
+    """Contestants with so many lines."""
+    return Part(COMPARED, tuple((name, lines) for name in names.split()), service, seconds, **more)  # type: ignore[arg-type]
 
 
-PLAN = (
-    peers(10, delay_ms=0, rounds=3, seconds=24),
-    peers(10, delay_ms=100, rounds=3, seconds=28),
-    peers(100, delay_ms=0, rounds=3, seconds=40),
-    peers(100, delay_ms=100, rounds=3, seconds=75),
-    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 0, PAIRS, 12),
-    Part(FLEET_PART, (("fleet", 1000), ("noop", 1)), 100, PAIRS, 26),
-    Part(SINGLE_PART, (("single", 300), ("noop", 300)), 0, PAIRS, 35),
-    peers(300, delay_ms=0, rounds=3, seconds=75),
-    peers(300, delay_ms=100, rounds=3, seconds=160),
-    peers(1000, delay_ms=0, rounds=1, seconds=450),
-    peers(1000, delay_ms=100, rounds=1, seconds=650),
-    Part(LARGE_PART, (("fleet", 10000),), 0, 3, 50),
-    Part(LARGE_PART, (("fleet", 10000),), 100, 1, 160),
+# No-op resources ask no server, so they are not measured against a slow one.
+ALL = " ".join(name for name, one in CONTESTANTS.items() if one.compared)
+ASKING = ALL.replace("noop ", "")
+QUICK = (
+    compare(10, AT_ONCE, ALL, seconds=50),
+    compare(100, AT_ONCE, ALL, seconds=75),
+    compare(100, SLOW, ASKING, seconds=120),
 )
-
-
-def planned(*, only: Sequence[str], pairs: int, quick: bool) -> list[Part]:
-    """The parts of a run that was asked for."""
-    parts = [part for part in PLAN if not only or any(word in (part.name, *part.name.split("-")) for word in only)]
-    if quick:
-        parts = [replace(part, rounds=1) if part.name not in (FLEET_PART, SINGLE_PART) else part for part in parts]
-        parts = [part for part in parts if part.lines <= QUICK_LINES or not part.name.startswith("peers")]
-    return [replace(part, rounds=pairs) if part.name in (FLEET_PART, SINGLE_PART) else part for part in parts]
-
-
-def left_out(parts: Sequence[Part]) -> list[str]:
-    """What of the plan these parts lack."""
-    return [str(part) for part in PLAN if str(part) not in map(str, parts)]
+PLAN = (
+    compare(10, AT_ONCE, ALL, seconds=50),
+    compare(10, SLOW, ASKING, seconds=50),
+    compare(100, AT_ONCE, ALL, seconds=75),
+    compare(100, SLOW, ASKING, seconds=120),
+    compare(300, AT_ONCE, ALL, seconds=110, verbs=UNCHANGED),
+    compare(300, SLOW, ASKING.replace("naive ", ""), seconds=100, verbs=UNCHANGED),
+    compare(1000, AT_ONCE, ALL.replace("naive ", ""), seconds=360, verbs=UNCHANGED),
+    compare(1000, SLOW, ASKING.replace("naive ", ""), seconds=400, verbs=UNCHANGED),
+    compare(3000, AT_ONCE, "single", seconds=450, verbs=("up",)),
+    compare(3000, AT_ONCE, "skip fleet", seconds=50, verbs=UNCHANGED),
+    Part(FLEET, (("fleet", 1000), ("noop", 1)), AT_ONCE, 9, PAIRS, ("up", "up again", "change")),
+    Part(FLEET, (("fleet", 1000), ("noop", 1)), SLOW, 15, PAIRS, UNCHANGED),
+    Part(ONE, (("single", 1), ("noop", 1)), AT_ONCE, 24, 1, ("up", *["up again"] * PAIRS)),
+    Part(HUNDRED, (("single", 100), ("noop", 100)), AT_ONCE, 16, PAIRS),
+    Part(THOUSAND, (("skip", 1000), ("noop_skip", 1000)), AT_ONCE, 160, 1, ("up", *["up again"] * PAIRS)),
+    Part(LARGE, (("fleet", 10000), ("noop", 1)), AT_ONCE, 24, 6, ("up", "up again", "change")),
+    Part(LARGE, (("fleet", 10000),), SLOW, 75, 1, ("up",)),
+    *(
+        Part(WIRE, tuple((f"fleet_{calls}", 300) for calls in (8, 16, 32, 64)), service, 20, 3, ("up",))
+        for service in SERVICES
+        if service != SLOW
+    ),
+)

@@ -4,9 +4,9 @@ The emulator checks, logs and copies more than a benchmark needs. This one keeps
 at the first use of `PUT /control/TOKEN`, and answers as the emulator does, but for the bodies of errors. It counts what
 arrives, and how busy it was between the first request and the last: the proof that it is not the bottleneck.
 
-    python tools/bench/server.py [emulator]
+    python tools/bench/server.py
 
-prints its URL and serves until its stdin ends; `emulator` serves the emulator instead, to compare.
+prints its URL and serves until its stdin ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ REPUTATION = {
     "status": "HEALTHY",
     "doc_url": "https://docs.linqapp.com/channel/imessage/guides/phone-numbers/phone-reputation",
 }
-PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
+PHRASES = {200: "OK", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 429: "Too Many Requests"}
+TOO_MANY = b'{"error":{"status":429,"code":1007,"message":"Rate limited","retry_after":1}}'
 
 
 def bench_lines(count: int) -> list[tuple[str, str]]:
@@ -32,10 +33,16 @@ def bench_lines(count: int) -> list[tuple[str, str]]:
 
 
 class Account:
-    """The lines of one token, and what was asked of them."""
+    """The lines of one token, and what was asked of them.
 
-    def __init__(self, *, lines: int, delay: float) -> None:
-        self.delay = delay
+    An answer takes `delay` seconds, and `load` seconds more for each call under way. Above `rate` requests
+    in one second, 0 for no limit, the answer is 429.
+    """
+
+    def __init__(self, *, lines: int, delay: float = 0, load: float = 0, rate: float = 0) -> None:
+        self._delay, self._load, self._rate = delay, load, rate
+        self._under_way = 0
+        self._second, self._in_second = 0, 0
         self._numbers = dict(bench_lines(lines))
         self._rows = {line: _row(line, number, None) for line, number in self._numbers.items()}
         self._list: bytes | None = None
@@ -43,7 +50,7 @@ class Account:
 
     def start_counting(self) -> None:
         """Forget what was counted so far."""
-        self.counts = {"GET": 0, "PUT": 0}
+        self.counts = {"GET": 0, "PUT": 0, "429": 0}
         self._first: tuple[float, float] | None = None
         self._last = (0.0, 0.0)
 
@@ -51,18 +58,36 @@ class Account:
         """Requests by method; seconds from the first to the last, and those of them that the server computed."""
         first = self._first or self._last
         span, busy = (last - begun for last, begun in zip(self._last, first, strict=True))
-        return {"gets": self.counts["GET"], "puts": self.counts["PUT"], "span": span, "busy": busy}
+        gets, puts, refused = self.counts["GET"], self.counts["PUT"], self.counts["429"]
+        return {"gets": gets, "puts": puts, "refused": refused, "span": span, "busy": busy}
+
+    def begin(self) -> float:
+        """Return the seconds that the answer to a new request takes."""
+        self._under_way += 1
+        return self._delay + self._load * self._under_way
+
+    def end(self) -> None:
+        """Count a call as answered."""
+        self._under_way -= 1
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, bytes]:
-        """Carry a request out."""
+        """Carry a request out, or refuse it."""
         now = (time.monotonic(), time.process_time())
         self._first, self._last = self._first or now, now
         self.counts[method] = self.counts.get(method, 0) + 1
+        if self._rate and self._is_too_many(int(now[0])):
+            self.counts["429"] += 1
+            return 429, TOO_MANY
         if method == "GET" and path == LIST_PATH:
             return 200, self._listed()
         if method == "PUT" and path.startswith(f"{LIST_PATH}/"):
             return self._update(path[len(LIST_PATH) + 1 :], json.loads(body)["forwarding_number"])
         return 404, b"{}"
+
+    def _is_too_many(self, second: int) -> bool:
+        self._in_second = self._in_second + 1 if second == self._second else 1
+        self._second = second
+        return self._in_second > self._rate
 
     def _listed(self) -> bytes:
         if self._list is None:
@@ -122,11 +147,15 @@ class Connection(asyncio.Protocol):
         elif (account := self._accounts.get(token)) is None:
             self._put(401, b"{}")
         else:
-            status, answer = account.answer(method, path, body)
-            if account.delay:
-                asyncio.get_running_loop().call_later(account.delay, self._put, status, answer)
+            answer = account.answer(method, path, body)
+            if seconds := account.begin():
+                asyncio.get_running_loop().call_later(seconds, self._finish, account, answer)
             else:
-                self._put(status, answer)
+                self._finish(account, answer)
+
+    def _finish(self, account: Account, answer: tuple[int, bytes]) -> None:
+        account.end()
+        self._put(*answer)
 
     def _control(self, method: str, token: str, body: bytes) -> bytes:
         """PUT creates the account again, GET returns its counts, DELETE resets them."""
@@ -138,6 +167,7 @@ class Connection(asyncio.Protocol):
 
     def _put(self, status: int, body: bytes) -> None:
         head = f"HTTP/1.1 {status} {PHRASES[status]}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+        head += "\r\nRetry-After: 1" if status == 429 else ""
         self._transport.write(f"{head}\r\n\r\n".encode() + body)
 
 
@@ -149,18 +179,5 @@ async def serve() -> None:
     await loop.run_in_executor(None, sys.stdin.read)
 
 
-def serve_emulator() -> None:
-    """Serve the emulator, with the lines of an account of 1,000 and the token `emulator`, until stdin ends."""
-    from linq_provider.emulator import Emulator
-
-    numbers = [{"id": phone_number_id, "phone_number": number} for phone_number_id, number in bench_lines(1000)]
-    with Emulator(numbers=numbers, api_key="emulator") as emulator:
-        print(emulator.url.removesuffix(BASE_PATH), flush=True)
-        sys.stdin.read()
-
-
 if __name__ == "__main__":
-    if sys.argv[1:] == ["emulator"]:
-        serve_emulator()
-    else:
-        asyncio.run(serve())
+    asyncio.run(serve())
