@@ -74,6 +74,8 @@ class Results:
 
 def load(path: Path) -> Results:
     """Read a run."""
+    if not path.exists():
+        raise SystemExit(f"There is no {path}. Run `make bench` first.")
     saved = json.loads(path.read_text())
     if saved["columns"] != COLUMNS:
         raise SystemExit(f"Another version of the benchmark wrote {path}. Run `make bench` again.")

@@ -358,6 +358,8 @@ def test_a_run_comes_back_from_its_file(tmp_path: Path, whole: Results) -> None:
     (tmp_path / "run.json").write_text((tmp_path / "run.json").read_text().replace('"turn"', '"round"'))
     with pytest.raises(SystemExit, match="Another version of the benchmark wrote"):
         load(tmp_path / "run.json")
+    with pytest.raises(SystemExit, match="Run `make bench` first"):
+        load(tmp_path / "none.json")
 
 
 def test_a_failure_is_shown(whole: Results) -> None:
