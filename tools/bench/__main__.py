@@ -29,7 +29,7 @@ from typing import Any
 
 from bench import plot, report
 from bench.contestants import CONTESTANTS, Entrant
-from bench.measure import Server
+from bench.measure import ROLES, Server
 from bench.plan import PLAN, QUICK, SERVICES, Part
 from bench.results import Results, Sample, load, save
 
@@ -56,14 +56,18 @@ def main() -> None:
     results = measure(parts, RESULTS.with_name("quick.json") if wanted.quick else RESULTS)
     tables = report.render(results)
     print("\n\n".join(tables[name] for name in (("times", "costs") if wanted.quick else tables)))
+    refuse_holes(results)
+
+
+def refuse_holes(results: Results) -> None:
+    """Exit with what is missing or disturbed in a run."""
     if results.run["holes"]:
         raise SystemExit(f"The run has holes: {'; '.join(results.run['holes'])}. Measure again on a quiet machine.")
 
 
 def publish(results: Results) -> None:
     """Make the document, its JSON and its pictures from a run without holes."""
-    if results.run["holes"]:
-        raise SystemExit(f"The run has holes: {'; '.join(results.run['holes'])}. Run `make bench` again.")
+    refuse_holes(results)
     save(results, DOCUMENT.with_suffix(".json"))
     DOCUMENT.write_text(report.rewrite(DOCUMENT.read_text(), results))
     plot.draw(results, DOCUMENT.parent)
@@ -138,7 +142,7 @@ def _sample(part: Part, entrant: Entrant, turn: int, verb: str) -> Sample:
         refused=counted.refused,
         span=round(counted.span, 4),
         busy=round(counted.busy, 4),
-        **{f"{role}_mb": round(run.peaks.get(role, 0), 1) for role in ("client", "engine", "program")},
+        **{f"{role}_mb": round(run.peaks.get(role, 0), 1) for role in ROLES},
         state_bytes=state_bytes,
         foreign=round(max(0, run.elsewhere - counted.busy) / run.seconds, 3),
         problem=run.problem,

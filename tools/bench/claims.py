@@ -46,7 +46,7 @@ def findings(results: Results) -> Iterator[Finding]:
     yield _median(f"{fleet}: `up` without change, to {NOTHING}", 1.3, again, _seconds)
     yield _most(f"{fleet}: requests of an `up` without change", 0, [ours.gets + ours.puts for ours, _ in again])
     change = results.of(FLEET, "fleet", verb="change")
-    yield _most(f"{fleet}: PUT for 1 % changed", 10, [one.puts for one in change])
+    yield _most(f"{fleet}: PUT for 1 % changed", 10, [one.puts for one in change], exactly=True)
     yield _most(f"{fleet}: GET for 1 % changed", 2, [one.gets for one in change])
     up = pairs(LARGE, "fleet", "noop", "up", to="up again")
     yield _median(f"{large}: `up`, to {NOTHING}", 9, up, _seconds)
@@ -77,17 +77,21 @@ def _seconds(ours: Sample, floor: Sample) -> float:
 def _median(claim: str, bound: float, pairs: Pairs, of: Callable[[Sample, Sample], float]) -> Finding:
     """A claim falls short only if the lower end of the median's interval is above the bound."""
     values = [of(ours, floor) for ours, floor in pairs]
-    middle, (low, high) = statistics.median(values), interval(values) or (min(values), max(values))
-    within = "holds" if middle <= bound else "holds within the interval"
-    numbers = [f"{value:.2f}" for value in (middle, min(values), max(values), low, high)]
-    spread, enclosed = f"{numbers[1]} to {numbers[2]}", f"{numbers[3]} to {numbers[4]}"
-    return Finding(
-        claim, numbers[0], spread, enclosed, f"{bound:g}", len(values), within if low <= bound else "falls short"
-    )
+    median, enclosed = statistics.median(values), interval(values)
+    if enclosed is None:
+        shown, verdict = "-", f"open: {len(values)} pairs are too few"
+    else:
+        shown = f"{enclosed[0]:.2f} to {enclosed[1]:.2f}"
+        within = "holds" if median <= bound else "holds within the interval"
+        verdict = "falls short" if enclosed[0] > bound else within
+    spread = f"{min(values):.2f} to {max(values):.2f}"
+    return Finding(claim, f"{median:.2f}", spread, shown, f"{bound:g}", len(values), verdict)
 
 
-def _most(claim: str, bound: float, values: list[int] | list[float]) -> Finding:
+def _most(claim: str, bound: float, values: list[int] | list[float], *, exactly: bool = False) -> Finding:
     """The highest of all rounds."""
+    holds = set(values) == {bound} if exactly else max(values) <= bound
+    limit = f"{bound:g}" if exactly else f"at most {bound:g}"
     spread = f"{min(values):.0f} to {max(values):.0f}"
-    verdict = "holds" if max(values) <= bound else "falls short"
-    return Finding(claim, f"{max(values):.0f}", spread, "-", f"at most {bound:g}", len(values), verdict)
+    verdict = "holds" if holds else "falls short"
+    return Finding(claim, f"{max(values):.0f}", spread, "-", limit, len(values), verdict)

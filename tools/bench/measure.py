@@ -92,8 +92,9 @@ def _watch(root: psutil.Process, peaks: dict[str, float], over: threading.Event)
         with contextlib.suppress(psutil.Error):
             for process in (root, *root.children(recursive=True)):
                 line = " ".join(process.cmdline())
-                role = next((role for role, parts in ROLES.items() if any(part in line for part in parts)), "")
-                peaks[role] = max(peaks.get(role, 0), process.memory_info().rss / 1e6)
+                role = next((role for role, parts in ROLES.items() if any(part in line for part in parts)), None)
+                if role:
+                    peaks[role] = max(peaks.get(role, 0), process.memory_info().rss / 1e6)
 
 
 class Server:

@@ -47,16 +47,13 @@ def compare(lines: int, service: str, names: str, *, seconds: int, **more: objec
 # No-op resources ask no server, so they are not measured against a slow one.
 ALL = " ".join(name for name, one in CONTESTANTS.items() if one.compared)
 ASKING = ALL.replace("noop ", "")
-QUICK = (
-    compare(10, AT_ONCE, ALL, seconds=50),
-    compare(100, AT_ONCE, ALL, seconds=75),
-    compare(100, SLOW, ASKING, seconds=120),
-)
+TENS = compare(10, AT_ONCE, ALL, seconds=50)
+HUNDREDS = (compare(100, AT_ONCE, ALL, seconds=75), compare(100, SLOW, ASKING, seconds=120))
+QUICK = (TENS, *HUNDREDS)
 PLAN = (
-    compare(10, AT_ONCE, ALL, seconds=50),
+    TENS,
     compare(10, SLOW, ASKING, seconds=50),
-    compare(100, AT_ONCE, ALL, seconds=75),
-    compare(100, SLOW, ASKING, seconds=120),
+    *HUNDREDS,
     compare(300, AT_ONCE, ALL, seconds=110, verbs=UNCHANGED),
     compare(300, SLOW, ASKING.replace("naive ", ""), seconds=100, verbs=UNCHANGED),
     compare(1000, AT_ONCE, ALL.replace("naive ", ""), seconds=360, verbs=UNCHANGED),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bench.claims import findings
 from bench.contestants import CONTESTANTS
+from bench.measure import ROLES
 from bench.plan import AT_ONCE, SERVICES, WIRE
 from bench.results import COMPARED, VERBS, Results, Sample
 
@@ -20,10 +21,10 @@ def rewrite(document: str, results: Results) -> str:
     """The document with each table between its two markers generated again."""
     for name, text in render(results).items():
         begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
-        before, found, rest = document.partition(begin)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise SystemExit(f"The document needs the markers {begin} and {end}.")
+        if (document.count(begin), document.count(end)) != (1, 1):
+            raise SystemExit(f"The document needs the markers {begin} and {end} once.")
+        before, _, rest = document.partition(begin)
+        _, _, after = rest.partition(end)
         document = f"{before}{begin}\n{text}\n{end}{after}"
     return document
 
@@ -88,10 +89,10 @@ def cost_rows(results: Results) -> Iterator[str]:
         samples = results.of(COMPARED, name, lines=lines, service=service)
         if service == AT_ONCE:
             requests = [_requests([one for one in samples if one.verb == verb]) for verb in VERBS]
-            peaks = [_peak(getattr(one, f"{role}_mb") for one in samples) for role in ("client", "engine", "program")]
+            peaks = [_peak(getattr(one, f"{role}_mb") for one in samples) for role in ROLES]
             state = _peak(one.state_bytes / 1000 for one in samples)
             rows.append((CONTESTANTS[name].label, f"{lines:,}", *requests, *peaks, state))
-    memory = ("provider or script, MB", "engine, MB", "program, MB", "state, kB")
+    memory = ("provider or script, MB", "program, MB", "engine, MB", "state, kB")
     yield from table(("contestant", "lines", *(f"{verb}: GET, PUT" for verb in VERBS.values()), *memory), rows)
 
 
