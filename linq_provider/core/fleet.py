@@ -107,7 +107,8 @@ class FleetLifecycle:
         cleared = self._declarations.cleared(*news.lines)
         changes = olds.inputs != news or cleared
         # A refresh calls this without check: see ForwardingLifecycle.diff.
-        kept = [line for line in news.lines if self._has(olds, line) and self._declarations.keeps(line)]
+        with self._declarations.as_of_now():
+            kept = [line for line in news.lines if self._has(olds, line) and self._declarations.keeps(line)]
         if not changes:
             self._declarations.mark_unchanged(*kept)
         for line in kept:
@@ -205,8 +206,9 @@ class FleetLifecycle:
                 0 if isinstance(news.allow_clearing, Unknown) else int(news.allow_clearing or 0)
             )
         # An update reconciles every line, so a line that somebody changed by hand matters too.
-        changed = olds.lines.keys() != news.lines.keys() or any(
-            olds.declaration(line) != news.declaration(line) for line in news.lines
+        changed = olds.inputs != news.inputs and (
+            olds.lines.keys() != news.lines.keys()
+            or any(olds.declaration(line) != news.declaration(line) for line in news.lines)
         )
         if changed and self._live_check:
             self._account.refresh()
@@ -226,9 +228,10 @@ class FleetLifecycle:
         said: list[str] = []
         single = self._single(said.append)
         problems = []
+        is_same = olds.inputs == news.inputs
         for line in news.lines:
             declaration = news.declaration(line)
-            before = self._declaration_before(olds, line)
+            before = declaration if is_same else self._declaration_before(olds, line)
             found = single.problems(before, declaration)
             try:
                 self._refuse_named_twice(line, news)
