@@ -521,6 +521,20 @@ MUTANTS = [
         f"{ENGINE}test_preview.py::test_without_a_live_check_create_still_compares",
     ),
     (
+        "a 429 lowers the number of requests under way",
+        "api/client.py",
+        "                self._limit.refused(began)\n",
+        "",
+        "tests/unit/api/test_limit.py::test_a_client_sends_half_as_many_at_a_time_after_a_429",
+    ),
+    (
+        "a request that waited for room sits out the pause too",
+        "api/client.py",
+        "            if self._paused_until <= self._clock():\n",
+        "            if True:\n",
+        "tests/unit/api/test_limit.py::test_a_request_that_waited_for_another_one_waits_for_its_429_too",
+    ),
+    (
         "a second holder is refused",
         "core/declarations.py",
         "        taken = any(line.claim != token for line in lines.values())\n",

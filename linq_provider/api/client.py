@@ -18,6 +18,7 @@ from linq_provider.api.answers import (
     phone_number_from,
     phone_numbers_from,
 )
+from linq_provider.api.limit import AdaptiveLimit
 from linq_provider.api.notices import Notices
 from linq_provider.api.retries import LONGEST_WAIT, Call, is_transient, leaves_doubt
 from linq_provider.config import Settings
@@ -68,6 +69,7 @@ class LinqClient:
         self._transport: Transport | None = None
         self._notices = Notices(notify, clock=clock)
         self._paused_until = 0.0
+        self._limit = AdaptiveLimit()
         self._reached = False
         self.retries: int = 0  # requests sent again so far
 
@@ -153,24 +155,41 @@ class LinqClient:
         return retrying(self._attempt, call)
 
     def _attempt(self, call: Call) -> dict[str, Any]:
-        self._sit_out_pause(call)
-        asked = f"{call.method} {call.path}"
-        if self._closed.is_set():
-            raise APIConnectionError(f"{asked}: the client was closed.", transient=False)
-        if call.seconds_left <= 0:
-            raise call.error or APIConnectionTimeoutError(
-                f"{asked}: Linq asked for a longer wait.", next_step="Run the command again later."
-            )
-        call.attempts += 1
+        began = self._begin(call)
         try:
-            return self._exchange(call)
+            answer = self._exchange(call)
+            self._limit.succeeded()
+            return answer
         except LinqError as error:
             call.note(error)
             if isinstance(error, APIConnectionError) and error.unreachable and not self._reached:
                 call.deadline = min(call.deadline, call.began + UNREACHED)
-            if isinstance(error, RateLimitError) and (error.retry_after or 0.0) <= LONGEST_WAIT:
-                self._pause(error.retry_after or 0.0)
+            if isinstance(error, RateLimitError):
+                self._limit.refused(began)
+                if (error.retry_after or 0.0) <= LONGEST_WAIT:
+                    self._pause(error.retry_after or 0.0)
             raise
+        finally:
+            self._limit.end()
+
+    def _begin(self, call: Call) -> int:
+        """Wait until the request may be sent; return what the limit needs to know about it."""
+        asked = f"{call.method} {call.path}"
+        while True:
+            self._sit_out_pause(call)
+            if self._closed.is_set():
+                raise APIConnectionError(f"{asked}: the client was closed.", transient=False)
+            if call.seconds_left <= 0:
+                raise call.error or APIConnectionTimeoutError(
+                    f"{asked}: Linq asked for a longer wait.", next_step="Run the command again later."
+                )
+            began = self._limit.begin(call.seconds_left)
+            if began is None:
+                continue  # the time ran out
+            if self._paused_until <= self._clock():
+                call.attempts += 1
+                return began
+            self._limit.end()  # another request was answered with 429 meanwhile
 
     def _exchange(self, call: Call) -> dict[str, Any]:
         transport = self._ready_transport()

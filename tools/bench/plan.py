@@ -11,7 +11,7 @@ from bench.results import COMPARED, VERBS
 SERVICES: dict[str, dict[str, float]] = {
     "0 ms": {},
     "100 ms": {"delay": 0.1},
-    "429 above 50 a second": {"rate": 50},
+    "429 above 20 a second": {"rate": 20},
     "10 ms for each call under way": {"load": 0.01},
 }
 AT_ONCE, SLOW = "0 ms", "100 ms"
