@@ -176,6 +176,7 @@ class Run:
     failed: set[str] = field(default_factory=set)  # resources whose create or update failed
     done: set[str] = field(default_factory=set)  # resources that are as declared
     touched: set[str] = field(default_factory=set)  # lines that a delete of this run wrote or handed over
+    handed_over: dict[str, str] = field(default_factory=dict)  # what the state recorded for those handed over
 
     def declares(self, line: str) -> tuple[str, Declared] | None:
         """Which resource of the program declares a line, as far as the program has run."""
@@ -552,6 +553,7 @@ class Walk(RuleBasedStateMachine):
         operation = Operation(verb if verb == "update" else "create", declared.id, declared.number)
         if not (declared.overwrite or run.on_conflict == "overwrite"):
             ours = {recorded, old.outputs.applied} if old and same_line else {""}
+            ours |= {run.handed_over[declared.id]} if declared.id in run.handed_over else set()
             operation.may_replace = frozenset({*ours, ""} if verb != "update" or declared.id in run.touched else ours)
         self.operation = operation
         try:
@@ -616,6 +618,8 @@ class Walk(RuleBasedStateMachine):
         if not succeeded and refused:
             return False
         run.touched.add(line)
+        if owner and succeeded:
+            run.handed_over[line] = outputs.applied
         if owner:
             self.check_handed_over(run, owner, resource, live, succeeded=succeeded)
         else:
