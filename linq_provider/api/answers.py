@@ -280,7 +280,7 @@ def _next_step(method: str, status_code: int, settings: Settings, *, traced: boo
     if method == "GET" and status_code in (400, 404, 422):
         return "Check linq:baseUrl: Linq's API does not send such an answer."
     refused = "Linq does not accept this: correct the forwarding_number that is declared for the line."
-    again = "Run the command again; with the trace_id Linq's support can find the request."
+    again = "Run the command again. If it fails again, give the trace_id to Linq's support."
     return {
         400: refused,
         403: "Ask the owner of the Linq account for a key that may write this line.",

@@ -35,8 +35,8 @@ from linq_provider.phone_number import PhoneNumber
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
-    "Before the old resource managed this line, it forwarded to a number that is no longer recorded. With aliases, the"
-    " number would still be recorded."
+    "The line forwarded to another number before the old resource managed it. That number is no longer recorded. With"
+    " aliases, it would still be."
 )
 
 
@@ -268,8 +268,9 @@ class ForwardingLifecycle:
         if recorded and line.forwarding_number == "" != number and not self._may_overwrite(news):
             # Only the engine knows which it is: it calls create, which forwards the line, or update, which refuses.
             self._notify(
-                f"Line {line.id} ({line.phone_number}) is no longer forwarded: an unfinished replacement or somebody"
-                " else cleared it. If it was somebody else, `pulumi up` refuses to forward it again."
+                f"Line {line.id} ({line.phone_number}) is no longer forwarded. If a replacement of its resource was"
+                " interrupted, `pulumi up` forwards it again. If somebody else cleared it, `pulumi up` refuses to"
+                " forward it."
             )
             return
         refuse_overwrite(line, number, overwrite=self._may_overwrite(news), recorded=recorded)

@@ -106,7 +106,7 @@ def _row_problems(row: Row, before: Mapping[str, Row], path: Path) -> list[Probl
 
 def _line_problem(line: Cell, before: Mapping[str, Row]) -> str | None:
     if not line.text:
-        return "the line is missing"
+        return "the phone line is missing"
     if problem := line_problem(line.text):
         return f"the line {problem}"
     first = before.get(line.text.lower())

@@ -103,5 +103,6 @@ def _refuse_outputs(**arguments: Any) -> None:
         if isinstance(value, pulumi.Output):
             raise TypeError(
                 f"{name} is an Output, whose value a look-up cannot wait for: give it plain text, such as"
-                " config.require(...) instead of config.require_secret(...). A look-up never prints or records it."
+                " config.require(...) instead of config.require_secret(...). A look-up neither prints nor stores this"
+                " text."
             )

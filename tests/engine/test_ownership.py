@@ -471,7 +471,7 @@ def test_a_line_that_somebody_else_cleared_is_not_forwarded_again_unseen(stack: 
     edit(stack, 0, "")
     stack.emulator.clear_requests()
     program(stack, text.format(number="DESK"))
-    assert "is no longer forwarded: an unfinished replacement or somebody else cleared it" in stack.preview().output
+    assert "is no longer forwarded. If a replacement of its resource was interrupted" in stack.preview().output
     assert "was changed outside Pulumi to not forwarded" in stack.up(fails=True).output
     assert stack.writes() == []
     stack.refresh()

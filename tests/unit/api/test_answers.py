@@ -273,7 +273,7 @@ def test_row_14_each_status_has_its_next_step(method: str, status: int, next_ste
 
 def test_a_trace_id_is_spoken_of_where_there_is_one() -> None:
     """What Linq's support needs is named only if the answer had it."""
-    ending = "Run the command again; with the trace_id Linq's support can find the request."
+    ending = "Run the command again. If it fails again, give the trace_id to Linq's support."
     assert str(error_of(500, body=b'{"trace_id": "t-1"}')).endswith(ending)
     assert "trace_id" not in str(error_of(500))
 

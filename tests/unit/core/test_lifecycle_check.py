@@ -256,7 +256,7 @@ def test_check_leaves_a_cleared_line_to_update(lifecycle: ForwardingLifecycle, w
     world.emulator.set_forwarding(SALES, "")
     assert problems(lifecycle, declared(DESK), declared(OFFICE)) == []
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) is no longer forwarded: an unfinished replacement or somebody else cleared it. If it was somebody else, `pulumi up` refuses to forward it again."
+        f"Line {SALES} ({SALES_NUMBER}) is no longer forwarded. If a replacement of its resource was interrupted, `pulumi up` forwards it again. If somebody else cleared it, `pulumi up` refuses to forward it."
     ]
     with pytest.raises(RefusedError, match="was changed outside Pulumi to not forwarded"):
         lifecycle.update(recorded(OFFICE), declared(DESK))

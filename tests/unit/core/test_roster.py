@@ -219,13 +219,13 @@ def test_csv_with_more_cells_than_its_header_is_refused(write: Write, row: str) 
 def test_csv_without_a_line_is_refused(write: Write, row: str) -> None:
     """A number that is for no line is a mistake in the table."""
     error = refused(write("lines.csv", f"line,forwarding_number\n{row}\n"))
-    assert error == "lines.csv, line 2, column 1: the line is missing."
+    assert error == "lines.csv, line 2, column 1: the phone line is missing."
 
 
 def test_csv_that_ends_before_the_line_is_refused(write: Write) -> None:
     """The column of the line may be the last."""
     error = refused(write("lines.csv", f"forwarding_number,line\n+1{HIDDEN}\n"))
-    assert error == "lines.csv, line 2, column 2: the line is missing."
+    assert error == "lines.csv, line 2, column 2: the phone line is missing."
 
 
 def test_a_number_that_is_none_is_refused_at_its_place(write: Write) -> None:
