@@ -36,7 +36,7 @@ OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
     "The line forwarded to another number before the old resource managed it. That number is no longer recorded. With"
-    " aliases, it would still be."
+    " aliases, it would still be recorded."
 )
 
 
