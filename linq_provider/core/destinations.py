@@ -172,7 +172,7 @@ def _lifts(source: AllowedForwardings, number: str, facts: PhoneNumberFacts) -> 
 def _outside(sources: str, facts: PhoneNumberFacts) -> str:
     if facts.region is None:
         return (
-            f"begins with +{facts.country_code}, which does not tell its country, so it is outside of {sources};"
+            f"begins with +{facts.country_code}, which several countries share, so it is outside of {sources};"
             " if the number is intended, add its first digits there"
         )
     add = f"; if the number is intended, add {facts.region} there" if facts.region in COUNTRIES else ""

@@ -35,8 +35,8 @@ from linq_provider.phone_number import PhoneNumber
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
-    "The line forwarded to another number before the old resource managed it. That number is no longer recorded. With"
-    " aliases, it would still be recorded."
+    "Before the old resource managed this line, the line was forwarded to another number. That number is no longer"
+    " recorded. With aliases, it would still be recorded."
 )
 
 

@@ -15,7 +15,7 @@ OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+190
 REFUSED = {
     LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there",
     PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to linq:allowed",
-    SHORT: "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings",
+    SHORT: "begins with +1, which several countries share, so it is outside of linq:allowedForwardings",
     NOWHERE: "begins with a country code that does not exist",
 }
 

@@ -87,7 +87,7 @@ def test_the_message_names_setting_and_country_and_no_number() -> None:
     assert "outside of linq:allowedForwardings and LINQ_ALLOWED_FORWARDINGS" in str(rule("US", "GB").problem(BERLIN))
     assert "linq:allowedForwardings of linq.Provider 'emea'" in str(rule("US", provider="emea").problem(BERLIN))
     assert rule("US").problem("+15555550100") == (
-        "begins with +1, which does not tell its country, so it is outside of linq:allowedForwardings; if the number is intended,"
+        "begins with +1, which several countries share, so it is outside of linq:allowedForwardings; if the number is intended,"
         " add its first digits there"
     )
     assert rule("US").problem("+80012345678") == (
