@@ -51,14 +51,14 @@ def findings(results: Results) -> Iterator[Finding]:
     up = pairs(LARGE, "fleet", "noop", "up", to="up again")
     yield _median(f"{large}: `up`, to {NOTHING}", 9, up, _seconds)
     again = pairs(LARGE, "fleet", "noop", "up again")
-    yield _median(f"{large}: `up` without change, to {NOTHING}", 1.6, again, _seconds)
+    yield _median(f"{large}: `up` without change, to {NOTHING}", 2.5, again, _seconds)
     memory = [one.client_mb for one in results.of(LARGE, "fleet")]
     yield _most(f"{large}: peak memory of the provider, MB", 250, memory)
     one = pairs(ONE, "single", "noop", "up again")
     claim = "one single resource: `up` without change, more than one no-op resource, ms"
     yield _median(claim, 50, one, lambda ours, floor: (ours.seconds - floor.seconds) * 1000)
     thousand = pairs(THOUSAND, "skip", "noop_skip", "up again")
-    yield _median("1,000 single resources: `up` without change, to 1,000 no-op resources", 1.03, thousand, _seconds)
+    yield _median("1,000 single resources: `up` without change, to 1,000 no-op resources", 1.15, thousand, _seconds)
     for verb in ("up", "refresh", "destroy"):
         hundred = pairs(HUNDRED, "single", "noop", verb)
         yield _median(f"100 single resources: `{verb}`, to 100 no-op resources", 1.15, hundred, _seconds)
