@@ -968,7 +968,7 @@ MUTANTS = [
     (
         "a removal alone is looked at too",
         "core/fleet.py",
-        "olds.lines.keys() != news.lines.keys() or any(",
+        "olds.lines.keys() != news.lines.keys()\n            or any(",
         "any(",
         f"{FLEET}test_a_removal_needs_a_key_at_preview",
     ),

@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pulumi_environment import pulumi_environment
-
 from bench.measure import Counted, Run, Server, run
 from bench.results import VERBS
 from bench.server import BASE_PATH, bench_lines
+from pulumi_environment import pulumi_environment
 
 SOURCES = Path(__file__).with_name("contestants")
 NUMBER, OTHER_NUMBER = "+12125559999", "+12125558888"
