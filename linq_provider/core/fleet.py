@@ -228,10 +228,9 @@ class FleetLifecycle:
         said: list[str] = []
         single = self._single(said.append)
         problems = []
-        is_same = olds.inputs == news.inputs
         for line in news.lines:
             declaration = news.declaration(line)
-            before = declaration if is_same else self._declaration_before(olds, line)
+            before = self._declaration_before(olds, line) if changed else declaration
             found = single.problems(before, declaration)
             try:
                 self._refuse_named_twice(line, news)
