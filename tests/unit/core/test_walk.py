@@ -553,7 +553,8 @@ class Walk(RuleBasedStateMachine):
         operation = Operation(verb if verb == "update" else "create", declared.id, declared.number)
         if not (declared.overwrite or run.on_conflict == "overwrite"):
             ours = {recorded, old.outputs.applied} if old and same_line else {""}
-            ours |= {run.handed_over[declared.id]} if declared.id in run.handed_over else set()
+            if declared.id in run.handed_over:
+                ours.add(run.handed_over[declared.id])
             operation.may_replace = frozenset({*ours, ""} if verb != "update" or declared.id in run.touched else ours)
         self.operation = operation
         try:
@@ -618,9 +619,9 @@ class Walk(RuleBasedStateMachine):
         if not succeeded and refused:
             return False
         run.touched.add(line)
-        if owner and succeeded:
-            run.handed_over[line] = outputs.applied
         if owner:
+            if succeeded:
+                run.handed_over[line] = outputs.applied
             self.check_handed_over(run, owner, resource, live, succeeded=succeeded)
         else:
             self.check_cleared(run, outputs, live, operation, succeeded=succeeded)
