@@ -245,7 +245,7 @@ class LinqClient:
             self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def _sit_out_pause(self, call: Call) -> None:
-        while (rest := min(self._paused_until - self._clock(), call.seconds_left)) > 0 and not self._closed.is_set():
+        if (rest := min(self._paused_until - self._clock(), call.seconds_left)) > 0 and not self._closed.is_set():
             if self._notices.is_long(call.seconds_so_far + rest):
                 self._notices.tell(f"Linq asks for a pause: {call.method} {call.path} waits for {rest:.0f} s.")
             self._sleep(rest)
