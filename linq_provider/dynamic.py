@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pulumi
@@ -100,7 +101,7 @@ class _Provider(pulumi.dynamic.ResourceProvider):
             olds = {"declared_by": declared_by, **missing, **olds}
         return from_pulumi(self._outputs, olds)
 
-    @property
+    @cached_property
     def _session(self) -> Session:
         # Imported here, in the provider process: a program that only declares does not need an HTTP client.
         from linq_provider.provider.session import session

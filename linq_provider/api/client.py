@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tenacity import RetryCallState, Retrying, retry_if_exception
-
 from linq_provider.api.answers import (
     error_from,
     invalid_answer,
@@ -32,6 +30,8 @@ from linq_provider.errors import (
 from linq_provider.phone_number import PhoneNumber
 
 if TYPE_CHECKING:
+    from tenacity import RetryCallState
+
     from linq_provider.api.transport import Transport
 
 LIST_PATH = "/v3/phone_numbers"
@@ -144,6 +144,8 @@ class LinqClient:
         return Call(method, path, self._clock, deadline, self._settings.max_retries)
 
     def _retrying(self, call: Call) -> dict[str, Any]:
+        from tenacity import Retrying, retry_if_exception  # slow to import, and not needed without a request
+
         retrying = Retrying(
             retry=retry_if_exception(is_transient),
             wait=call.wait,

@@ -3,12 +3,12 @@
 Writing a forwarding twice has the same result as writing it once, so every call may be repeated.
 """
 
+from __future__ import annotations
+
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-from tenacity import RetryCallState
+from typing import TYPE_CHECKING, Any
 
 from linq_provider.api.answers import Request
 from linq_provider.errors import (
@@ -19,6 +19,9 @@ from linq_provider.errors import (
     InternalServerError,
     LinqError,
 )
+
+if TYPE_CHECKING:
+    from tenacity import RetryCallState
 
 BACKOFF_BASE = 0.5  # seconds, doubled for each attempt, full jitter
 BACKOFF_CAP = 30.0  # seconds

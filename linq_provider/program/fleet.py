@@ -13,7 +13,6 @@ import pulumi.dynamic
 from pulumi.output import Unknown
 
 from linq_provider.config import allowed_forwardings
-from linq_provider.core import roster
 from linq_provider.core.destinations import Destinations
 from linq_provider.core.records import lower_id, lower_ids
 from linq_provider.dynamic import PhoneNumberForwardingsProvider
@@ -55,6 +54,8 @@ def load_roster(file: str | PathLike[str]) -> dict[str, str]:
 
 def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) -> dict[str, str]:
     """Read a roster with the allowed forwardings of this configuration and of the environment."""
+    from linq_provider.core import roster  # slow to import, and most programs have no roster
+
     path, run = Path(file), pulumi.runtime.settings.get_monitor()
     try:
         rows = roster.read_roster(path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pulumi
 import pulumi.dynamic
@@ -35,10 +35,11 @@ class PhoneNumberForwarding(pulumi.dynamic.Resource, module="linq", name="PhoneN
         ProgramError: a line is declared twice, `import_` is used, or `linq:apiKey` is set without `--secret`.
     """
 
-    phone_number_id: pulumi.Output[str]
-    phone_number: pulumi.Output[str]
-    forwarding_number: pulumi.Output[str]
-    replaced_number: pulumi.Output[str | None]
+    if TYPE_CHECKING:  # at run time, Pulumi would evaluate these annotations again for each resource
+        phone_number_id: pulumi.Output[str]
+        phone_number: pulumi.Output[str]
+        forwarding_number: pulumi.Output[str]
+        replaced_number: pulumi.Output[str | None]
 
     def __init__(
         self,

@@ -62,7 +62,7 @@ PLAN = (
     compare(3000, AT_ONCE, "skip fleet", seconds=50, verbs=UNCHANGED),
     Part(FLEET, (("fleet", 1000), ("noop", 1)), AT_ONCE, 9, PAIRS, ("up", "up again", "change")),
     Part(FLEET, (("fleet", 1000), ("noop", 1)), SLOW, 15, PAIRS, UNCHANGED),
-    Part(ONE, (("single", 1), ("noop", 1)), AT_ONCE, 24, 1, ("up", *["up again"] * PAIRS)),
+    Part(ONE, (("single", 1), ("noop", 1)), AT_ONCE, 80, 1, ("up", *["up again"] * 2 * PAIRS)),
     Part(HUNDRED, (("single", 100), ("noop", 100)), AT_ONCE, 16, PAIRS),
     Part(THOUSAND, (("skip", 1000), ("noop_skip", 1000)), AT_ONCE, 160, 1, ("up", *["up again"] * PAIRS)),
     Part(LARGE, (("fleet", 10000), ("noop", 1)), AT_ONCE, 24, 6, ("up", "up again", "change")),

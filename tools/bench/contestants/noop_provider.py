@@ -46,4 +46,4 @@ class Noop(Resource, module="noop", name="Noop"):
 
     def __init__(self, name: str, *, phone_number: str, forwarding_number: str) -> None:
         props = {"phone_number": phone_number, "forwarding_number": forwarding_number}
-        super().__init__(NoopProvider(), name, {**props, "phone_number_id": None})
+        super().__init__(NoopProvider(), name, {**props, "phone_number_id": None, "replaced_number": None})
