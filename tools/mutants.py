@@ -88,7 +88,7 @@ def problem(mutant: Mutant) -> str | None:
 def main(wanted: list[str]) -> int:
     """Run the mutants, two at a time; 0 when each of them was found."""
     listed = runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"]
-    mutants = [Mutant(*fields) for fields in listed]
+    mutants = [Mutant(claim, file, *fields) for file, claims in listed.items() for claim, fields in claims.items()]
     if wanted:
         mutants = [m for m in mutants if any(text in m.claim or text in m.test for text in wanted)]
     units = sorted({mutant.test for mutant in mutants if not mutant.test.startswith(ENGINE)})
