@@ -126,7 +126,7 @@ def _foreign(rest: str) -> str:
     if any(character.isalpha() for character in rest):
         return "write digits in place of the letters"
     if any(each.isdigit() or unicodedata.normalize("NFKC", each) == "+" for each in rest if not each.isascii()):
-        return "type it again: its digits or its plus sign are not the characters 0 to 9 and +"
+        return "type it again: it has characters that only look like the digits 0 to 9 or like +"
     return _FORM
 
 

@@ -36,7 +36,7 @@ OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
     "Before the old resource managed this line, the line was forwarded to another number. That number is no longer"
-    " recorded. With aliases, it would still be recorded."
+    " recorded. If the new resource had aliases, it would still be recorded."
 )
 
 
@@ -350,7 +350,9 @@ class ForwardingLifecycle:
             return
         name = f"Line {olds.phone_number_id} ({olds.phone_number})"
         if olds.replaced_number is None:
-            self._notify(f"{name} was cleared: what it forwarded to before this resource managed it is not recorded.")
+            self._notify(
+                f"{name} was cleared: the state does not record what it forwarded to before this resource managed it."
+            )
         elif objection := self._destinations.objection(olds.replaced_number):
             self._notify(
                 f"{name} forwards again as it did before this resource managed it, although that number {objection}."

@@ -18,7 +18,7 @@ OFFICE, DESK, HOME, BEFORE, ELSEWHERE = (f"+1202555{n}" for n in ("9999", "8888"
 LONDON = "+442071838750"
 GIVEN_BACK = "forwards again as it did before this resource managed it"
 NOT_REMEMBERED = "That number is no longer recorded"
-WITHOUT_MEMORY = "was cleared: what it forwarded to before this resource managed it is not recorded"
+WITHOUT_MEMORY = "was cleared: the state does not record what it forwarded to before this resource managed it"
 
 
 @pytest.fixture

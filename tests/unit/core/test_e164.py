@@ -127,8 +127,8 @@ NAMED = {
     " \u00a0": "it is blank: write '+', country code and number",
     "+1415555010O": "write digits in place of the letters",
     "+1-800-FLOWERS": "write digits in place of the letters; and remove the dashes",
-    "+1202555\u0661\u0662\u0663\u0664": "type it again: its digits or its plus sign are not the characters 0 to 9 and +",
-    "\uff0b14155550100": "type it again: its digits or its plus sign are not the characters 0 to 9 and +",
+    "+1202555\u0661\u0662\u0663\u0664": "type it again: it has characters that only look like the digits 0 to 9 or like +",
+    "\uff0b14155550100": "type it again: it has characters that only look like the digits 0 to 9 or like +",
     "+1_415_555": "write '+', country code and number, 2 to 15 digits in all, like +12025551234",
     "1" * 101: "it is longer than any phone number",
 }

@@ -173,7 +173,9 @@ def test_nothing_remembered_is_cleared_and_said(world: World) -> None:
     world.emulator.set_forwarding(SALES, OFFICE)
     single(world).delete(replace(recorded(OFFICE), removed="restore"))
     assert world.writes() == [(SALES, "")]
-    assert world.said == [f"{NAME} was cleared: what it forwarded to before this resource managed it is not recorded."]
+    assert world.said == [
+        f"{NAME} was cleared: the state does not record what it forwarded to before this resource managed it."
+    ]
 
 
 def test_keep_asks_nothing(world: World) -> None:
