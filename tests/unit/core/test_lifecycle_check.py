@@ -67,7 +67,7 @@ from linq_provider.errors import (
             "forwarding_number is not in E.164 format: if it is a number of the US or Canada, put + in front",
         ),
         (declared("office"), "forwarding_number is not in E.164 format: write digits in place of the letters"),
-        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it again: its digits"),
+        (declared("+1202555٩٩٩٩"), "forwarding_number is not in E.164 format: type it again: it has characters"),
         (declared(" "), "forwarding_number is not in E.164 format: it is blank: write '+', country code and number"),
     ],
 )
