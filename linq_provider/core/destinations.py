@@ -78,7 +78,8 @@ class Destinations:
         if facts.dialable or not self._unlifted(phone_number, facts):
             return None
         return (
-            f"has the wrong length for a phone number in {facts.country}; a line can be declared by phone_number_id too"
+            f"has the wrong length for a phone number in {facts.country};"
+            " if it is right, declare the line by phone_number_id"
         )
 
     def doubt(self, forwarding_number: str) -> str | None:

@@ -411,8 +411,8 @@ class ForwardingLifecycle:
         if line and owner.number not in (None, line.forwarding_number) and self._is_ours(line, olds, ""):
             self._account.set_forwarding_number(line, str(owner.number))
             self._notify(
-                f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards as another resource of this program"
-                f" declares.{lost}"
+                f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards to the number that another"
+                f" resource of this program declares.{lost}"
             )
         else:
             self._notify(

@@ -188,7 +188,7 @@ def test_a_line_is_asked_for_its_length_only() -> None:
     assert rule("US").line_problem(LONDON) is None
     assert rule("US").line_problem(PREMIUM) is None
     assert UNRESTRICTED.line_problem("+20255") == (
-        "has the wrong length for a phone number in Egypt (+20); a line can be declared by phone_number_id too"
+        "has the wrong length for a phone number in Egypt (+20); if it is right, declare the line by phone_number_id"
     )
     assert rule("*").line_problem("+20255") is None
 

@@ -537,7 +537,9 @@ def test_delete_leaves_the_number_that_the_other_resource_declares(
     lifecycle.diff(recorded(number), declared(number))
     lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
     assert world.writes() == [(SALES, number)]
-    assert world.said == [f"Line {SALES} ({SALES_NUMBER}) now forwards as another resource of this program declares."]
+    assert world.said == [
+        f"Line {SALES} ({SALES_NUMBER}) now forwards to the number that another resource of this program declares."
+    ]
 
 
 @pytest.mark.parametrize("live", [ELSEWHERE, DESK])
