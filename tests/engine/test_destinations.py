@@ -63,7 +63,7 @@ def test_a_line_whose_length_is_wrong_is_refused(stack: Workspace) -> None:
         stack.program(program)
         for run in (stack.preview, stack.up):
             said = run(fails=True).output
-            assert f"{name} has the wrong length for a phone number in the United States (+1); a line can be" in said
+            assert f"{name} has the wrong length for a phone number in the United States (+1); if it is right" in said
     assert stack.writes() == []
 
 

@@ -449,8 +449,8 @@ def test_a_roster_may_break_the_rule_of_destinations(write: Write) -> None:
         "lines.csv has 2 problems:",
         "  - line 2, column 2: the forwarding number is in the United Kingdom (+44), outside of"
         " linq:allowedForwardings; if the number is intended, add GB there",
-        "  - line 3, column 1: the line has the wrong length for a phone number in the United States (+1); a line can be"
-        " declared by phone_number_id too",
+        "  - line 3, column 1: the line has the wrong length for a phone number in the United States (+1); if it is"
+        " right, declare the line by phone_number_id",
     ]
 
 
