@@ -36,7 +36,7 @@ OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
     "Before the old resource managed this line, the line was forwarded to another number. That number is no longer"
-    " recorded. If the new resource had aliases, it would still be recorded."
+    " recorded. With aliases on the new resource, that number would still be recorded."
 )
 
 
