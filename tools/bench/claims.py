@@ -49,7 +49,7 @@ def findings(results: Results) -> Iterator[Finding]:
     yield _most(f"{fleet}: PUT for 1 % changed", 10, [one.puts for one in change], exactly=True)
     yield _most(f"{fleet}: GET for 1 % changed", 2, [one.gets for one in change])
     up = pairs(LARGE, "fleet", "noop", "up", to="up again")
-    yield _median(f"{large}: `up`, to {NOTHING}", 12, up, _seconds)
+    yield _median(f"{large}: `up`, to {NOTHING}", 9, up, _seconds)
     again = pairs(LARGE, "fleet", "noop", "up again")
     yield _median(f"{large}: `up` without change, to {NOTHING}", 2.5, again, _seconds)
     memory = [one.client_mb for one in results.of(LARGE, "fleet")]
