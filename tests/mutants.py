@@ -59,7 +59,7 @@ MUTANTS = {
             '(headers.get("retry-after"),)',
             f"{CLIENT_RETRIES}test_row_03_retry_after_in_the_body_alone_is_honoured",
         ),
-        "row 06: nothing of a page of HTML is told": (
+        "row 06: a message repeats nothing of an HTML page": (
             "_without_json(answer), secrets)",
             "plain(answer.body.decode()), secrets)",
             f"{CLIENT_RETRIES}test_row_06_5_mb_of_html_become_one_plain_sentence",
@@ -258,7 +258,7 @@ MUTANTS = {
             "watchdog.connect_seconds",
             f"{SILENCE}test_many_addresses_that_swallow_everything_share_the_time",
         ),
-        "what is waited for is told": (
+        "a message says what the provider is waiting for": (
             "            self._tell()\n",
             "            pass\n",
             f"{SILENCE}test_an_answer_that_does_not_come_is_told_while_it_is_waited_for",
@@ -290,7 +290,7 @@ MUTANTS = {
         ),
     },
     "api/notices.py": {
-        "it is told once for many calls": (
+        "many calls that wait share one message": (
             "if self._told_at is not None and now < self._told_at + TELL_EVERY:",
             "if False:",
             f"{SILENCE}test_long_waits_are_told_again_and_not_for_every_call",
@@ -307,7 +307,7 @@ MUTANTS = {
             "asked * random.uniform(1.5, 2.0)",
             f"{CLIENT_RETRIES}test_row_01_retry_after_is_waited_for_and_hardly_longer",
         ),
-        "row 02: a wait of more than a minute is not sat out": (
+        "row 02: a wait of more than a minute fails at once": (
             "if asked <= LONGEST_WAIT and state.upcoming_sleep",
             "if state.upcoming_sleep",
             f"{CLIENT_RETRIES}test_row_02_a_wait_of_more_than_a_minute_fails_at_once_and_is_named",
@@ -824,7 +824,7 @@ MUTANTS = {
             "                pass\n",
             f"{FLEET}test_a_replaced_fleet_knows_what_was_recorded",
         ),
-        "what overwrite takes over is told at preview": (
+        "the preview names the numbers that overwrite replaces": (
             "            self._announce_overwrites(olds, news)\n",
             "            pass\n",
             f"{ENGINE}test_fleet.py::test_every_problem_at_preview",
@@ -1546,7 +1546,7 @@ MUTANTS = {
         ),
     },
     "program/run.py": {
-        "two components of the same name are told apart": (
+        "resources of the same name are named with their parents": (
             "    return _path(one), _path(other)\n",
             "    return one._linq_name, other._linq_name\n",
             "tests/unit/program/test_forwarding.py::test_children_of_the_same_name_are_named_with_their_parents",
