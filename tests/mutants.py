@@ -380,22 +380,22 @@ MUTANTS = {
             f"{TRANSPORT_NETWORK}test_row_12_an_unknown_authority_is_refused_in_one_attempt",
         ),
         "row 12: a refused certificate is one attempt": (
-            "if tls is not None and isinstance(error, requests.exceptions.SSLError) and not ended:",
+            "if tls is not None and isinstance(error, SSLError) and not ended:",
             "if False:",
             f"{TRANSPORT_NETWORK}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
         ),
         "row 13: a redirect is not followed": (
-            "with self._adapter().send(\n",
-            "with requests.Session().send(\n",
+            "            redirect=False,\n",
+            "            redirect=True,\n",
             f"{CLIENT}test_row_13_a_redirect_is_an_error_that_names_the_host",
         ),
         "row 13: a redirect's address is left alone": (
-            "with self._adapter().send(\n",
-            "with requests.Session().send(\n            allow_redirects=False,\n            request=",
+            "        ) as response:\n            content",
+            "        ) as response:\n            urlsplit(response.headers.get('location', ''))\n            content",
             f"{TRANSPORT}test_row_13_a_redirect_to_no_address_is_still_an_answer",
         ),
         "row 20: a thread keeps one connection": (
-            "        if adapter is None:\n",
+            "        if connected is None:\n",
             "        if True:\n",
             f"{CLIENT_THREADS}test_row_20_50_threads_share_one_client_without_mixing",
         ),
@@ -410,13 +410,18 @@ MUTANTS = {
             f"{TRANSPORT_NETWORK}test_row_30_loopback_never_goes_through_a_proxy",
         ),
         "row 30: HTTPS_PROXY and NO_PROXY are read": (
-            '"proxies": _proxies_of(base_url),',
-            '"proxies": {},',
+            "self._proxies = _proxies_of(base_url)",
+            "self._proxies: dict[str, str] = {}",
             f"{TRANSPORT_NETWORK}test_row_30_no_proxy_is_honoured",
         ),
+        "row 20: a write is not repeated below the client": (
+            "            retries=False,\n",
+            "            retries=3,\n",
+            f"{TRANSPORT}test_a_connection_that_ends_without_an_answer_is_transient_and_says_so_plainly",
+        ),
         "row 30: netrc does not replace the key": (
-            "json=json, auth=self._authorize)",
-            "json=json, auth=requests.utils.get_netrc_auth(self._base_url))",
+            '"Authorization": f"Bearer {api_key}",',
+            '"Authorization": str(requests.utils.get_netrc_auth(base_url)),',
             f"{TRANSPORT}test_row_30_netrc_is_ignored",
         ),
         "a request never changes the environment": (
@@ -430,8 +435,8 @@ MUTANTS = {
             f"{TRANSPORT_NETWORK}test_row_30_a_proxy_that_asks_for_a_login_is_asked_once",
         ),
         "a body that stops coming is a timeout": (
-            "isinstance(cause, requests.Timeout | ReadTimeoutError)",
-            "isinstance(cause, requests.Timeout)",
+            "return isinstance(cause, TimeoutError) and not isinstance(cause, NewConnectionError)",
+            "return False",
             f"{TRANSPORT_DEADLINE}test_row_11_silence_is_told_as_a_timeout",
         ),
         "no other encoding than the one that was asked for": (
@@ -702,8 +707,8 @@ MUTANTS = {
             f"{DECLARATIONS}test_the_events_of_others_are_read_again_after_a_block_without",
         ),
         "an own event is read at once": (
-            "            self._log.append([kind, list(names), *values])\n            self._read()\n",
-            "            self._log.append([kind, list(names), *values])\n            self._catch_up()\n",
+            "            self._apply(self._log.exchange([kind, list(names), *values]))\n",
+            "            self._log.exchange([kind, list(names), *values])\n            self._catch_up()\n",
             f"{DECLARATIONS}test_the_events_of_others_are_read_again_after_a_block_without",
         ),
     },
@@ -1593,9 +1598,14 @@ MUTANTS = {
     },
     "provider/run_log.py": {
         "row 38: all processes of a run know what is declared": (
-            "        data = json.dumps(event).encode()",
-            "        return\n        data = json.dumps(event).encode()",
+            "        while rest and self._close.alive:\n",
+            "        while False:\n",
             "tests/unit/core/test_declarations.py::test_processes_of_a_run_share_what_they_know",
+        ),
+        "events of other processes come before one's own": (
+            "if length and os.lseek(self._file, 0, os.SEEK_CUR) == self._offset + length and not self._rest:",
+            "if length:",
+            "tests/unit/provider/test_run_log.py::test_an_exchange_returns_the_events_of_others_before_its_own",
         ),
         "a file of a run that is over is begun anew": (
             "            os.ftruncate(file, 0)\n",

@@ -26,27 +26,23 @@ Event = Sequence[Any]  # its kind, the names of the lines, and its values; all o
 class Log(Protocol):
     """The events of a run, in the same order for every process."""
 
-    def append(self, event: Event) -> None:
-        """Add an event."""
+    def exchange(self, event: Event) -> Sequence[Event]:
+        """Add an event, and return the events since the last call, this one included."""
 
     def read(self) -> Sequence[Event]:
-        """The events since the last read, our own included."""
+        """The events since the last call."""
 
 
 class MemoryLog:
     """The log of a run that has only one process."""
 
-    def __init__(self) -> None:
-        self._events: list[Event] = []
-
-    def append(self, event: Event) -> None:
-        """Add an event."""
-        self._events.append(event)
+    def exchange(self, event: Event) -> Sequence[Event]:
+        """The event itself."""
+        return (event,)
 
     def read(self) -> Sequence[Event]:
-        """The events since the last read."""
-        events, self._events = self._events, []
-        return events
+        """Nothing: there are no other processes."""
+        return ()
 
 
 @dataclass
@@ -267,8 +263,7 @@ class Declarations:
 
     def _add(self, kind: str, names: Collection[str], *values: Any) -> None:
         with self._lock:
-            self._log.append([kind, list(names), *values])
-            self._read()
+            self._apply(self._log.exchange([kind, list(names), *values]))
 
     def _known(self, names: Collection[str]) -> list[_Line]:
         self._catch_up()
@@ -280,10 +275,10 @@ class Declarations:
     def _catch_up(self) -> None:
         if not getattr(self._paused, "reads", False):
             with self._lock:
-                self._read()
+                self._apply(self._log.read())
 
-    def _read(self) -> None:
-        for kind, names, *values in self._log.read():
+    def _apply(self, events: Sequence[Event]) -> None:
+        for kind, names, *values in events:
             getattr(self, f"_on_{kind}")(names, *values)
 
     def _on_plan(self, names: list[str], numbers: list[str | None]) -> None:

@@ -46,14 +46,33 @@ class RunLog:
 
     def append(self, event: Sequence[Any]) -> None:
         """Add an event, unless the log is closed; `O_APPEND` keeps the events of several processes in one order."""
-        data = json.dumps(event).encode() + b"\n"
         with self._lock:
-            while data and self._close.alive:
-                data = data[os.write(self._file, data) :]
+            self._write(event)
+
+    def exchange(self, event: Sequence[Any]) -> Sequence[Sequence[Any]]:
+        """Add an event, and return the events since the last call, this one included."""
+        with self._lock:
+            length = self._write(event)
+            # A write with `O_APPEND` leaves the position of this process at its end.
+            if length and os.lseek(self._file, 0, os.SEEK_CUR) == self._offset + length and not self._rest:
+                self._offset += length
+                return (event,)  # no other process has added an event, so there is nothing to read
+            return self._read()
 
     def read(self) -> Sequence[Sequence[Any]]:
-        """The events since the last read, our own included."""
-        size = os.fstat(self._file).st_size
+        """The events since the last call, our own included."""
+        with self._lock:
+            return self._read()
+
+    def _write(self, event: Sequence[Any]) -> int:
+        """Add an event; return how many bytes it takes, 0 if the log is closed."""
+        data = rest = json.dumps(event).encode() + b"\n"
+        while rest and self._close.alive:
+            rest = rest[os.write(self._file, rest) :]
+        return 0 if rest else len(data)
+
+    def _read(self) -> Sequence[Sequence[Any]]:
+        size = os.fstat(self._file).st_size if self._close.alive else self._offset
         if size == self._offset:
             return ()
         data = self._rest + os.pread(self._file, size - self._offset, self._offset)

@@ -226,6 +226,7 @@ def test_a_connection_that_ends_without_an_answer_is_transient_and_says_so_plain
         " linq:baseUrl, then run the command again."
     )
     assert (caught.value.transient, caught.value.unreachable) == (True, False)
+    assert len(server.received) == 1  # only the client tries again, because it knows whether a write may be repeated
 
 
 def test_a_name_that_cannot_be_resolved_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,25 @@ def test_each_reads_the_events_of_all_in_one_order() -> None:
     assert list(first.read()) == []
 
 
+def test_an_exchange_returns_the_events_of_others_before_its_own() -> None:
+    """So each process applies all events in the same order, whether it had to read the file or not."""
+    first, second = RunLog(ADDRESS), RunLog(ADDRESS)
+    assert list(first.exchange(["a"])) == [["a"]]
+    assert list(first.exchange(["b"])) == [["b"]]
+    assert list(second.exchange(["c"])) == [["a"], ["b"], ["c"]]
+    assert list(first.exchange(["d"])) == [["c"], ["d"]]
+    assert (list(first.read()), list(second.read())) == ([], [["d"]])
+
+
+def test_an_exchange_with_half_an_event_in_the_file_waits_for_the_other_half() -> None:
+    """A full disk, or a signal, can interrupt a write of another process."""
+    first, second = RunLog(ADDRESS), RunLog(ADDRESS)
+    os.write(second._file, b'["a", ')
+    assert list(first.read()) == []
+    os.write(second._file, b'1]\n')
+    assert list(first.exchange(["b"])) == [["a", 1], ["b"]]
+
+
 def test_processes_that_write_at_the_same_time_break_no_event(folder: Path) -> None:
     """A thousand events of four processes come whole."""
     log = RunLog(ADDRESS)
@@ -75,6 +94,7 @@ def test_a_log_that_was_left_takes_no_more_events() -> None:
     mine, other = RunLog(ADDRESS), RunLog(ADDRESS)
     mine.close()
     mine.append(["a"])
+    assert list(mine.exchange(["a"])) == []
     assert list(other.read()) == []
 
 

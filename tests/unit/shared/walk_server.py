@@ -27,12 +27,13 @@ class SharedLog:
         self._events = events
         self._read = 0
 
-    def append(self, event: Event) -> None:
-        """Add an event, as the other processes will read it."""
+    def exchange(self, event: Event) -> Sequence[Event]:
+        """Add an event, as the other processes will read it, and return the events since the last call."""
         self._events.append(json.loads(json.dumps(event)))
+        return self.read()
 
     def read(self) -> Sequence[Event]:
-        """The events since the last read."""
+        """The events since the last call."""
         events = self._events[self._read :]
         self._read += len(events)
         return events
