@@ -435,7 +435,7 @@ MUTANTS = {
             f"{TRANSPORT_NETWORK}test_row_30_a_proxy_that_asks_for_a_login_is_asked_once",
         ),
         "a body that stops coming is a timeout": (
-            "return isinstance(cause, TimeoutError) and not isinstance(cause, NewConnectionError)",
+            "return isinstance(cause, TimedOut) and not isinstance(cause, NewConnectionError)",
             "return False",
             f"{TRANSPORT_DEADLINE}test_row_11_silence_is_told_as_a_timeout",
         ),
@@ -731,13 +731,13 @@ MUTANTS = {
             f"{DESTINATIONS}test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else",
         ),
         "destinations: a wrong length is refused": (
-            "        dialable=possible and as_written,\n",
-            "        dialable=True,\n",
+            "dialable=possible and as_written,",
+            "dialable=True,",
             f"{DESTINATIONS}test_a_length_that_its_country_does_not_have_is_refused",
         ),
         "destinations: the 0 that is dialled inside of a country is one digit too much": (
-            "        dialable=possible and as_written,\n",
-            "        dialable=possible,\n",
+            "dialable=possible and as_written,",
+            "dialable=possible,",
             f"{DESTINATIONS}test_a_length_that_its_country_does_not_have_is_refused",
         ),
         "destinations: a country is more than its country code": (

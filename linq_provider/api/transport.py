@@ -28,8 +28,8 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProxyError,
     SSLError,
-    TimeoutError,
 )
+from urllib3.exceptions import TimeoutError as TimedOut
 
 from linq_provider._version import __version__
 from linq_provider.api.answers import Answer
@@ -100,7 +100,7 @@ class Transport:
             try:
                 answer = self._send(method, path, body=json, seconds=seconds, max_bytes=max_bytes)
                 if watchdog.expired:  # a closed socket can look like the end of the answer
-                    raise TimeoutError
+                    raise TimedOut
                 return answer
             except Exception as error:
                 failure = self._translated(error, f"{method} {path}", timed_out=watchdog.expired)
@@ -142,11 +142,12 @@ class Transport:
             return Answer(response.status, response.headers, bytes(content), problem)
 
     def _connected(self) -> tuple[HTTPConnectionPool, str]:
-        """The calling thread's connections, and the root of every request: its path or, through a proxy, its address."""
+        """The calling thread's connections, and how each target begins: with a path or, through a proxy, an address."""
         connected: tuple[HTTPConnectionPool, str] | None = getattr(self._local, "connected", None)
         if connected is None:
-            request, adapter = requests.PreparedRequest(), HTTPAdapter()
+            request = requests.PreparedRequest()
             request.prepare("GET", self._base_url)
+            adapter: Any = HTTPAdapter()
             pool = adapter.get_connection_with_tls_context(request, self._verify, proxies=self._proxies)
             pool.ConnectionCls = watched(pool.ConnectionCls)
             adapter.cert_verify(pool, self._base_url, self._verify, None)
@@ -218,7 +219,7 @@ def _never_sent(error: Exception, causes: list[BaseException]) -> tuple[str, str
 
 def _is_timeout(cause: BaseException) -> bool:
     """Whether the time ran out; urllib3 derives the error of a refused connection from that of a late one."""
-    return isinstance(cause, TimeoutError) and not isinstance(cause, NewConnectionError)
+    return isinstance(cause, TimedOut) and not isinstance(cause, NewConnectionError)
 
 
 def _is_unreachable(cause: BaseException) -> bool:

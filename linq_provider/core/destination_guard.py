@@ -7,14 +7,15 @@ when the process ends, because only then all of them are known.
 from __future__ import annotations
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
-from queue import SimpleQueue
 
 from linq_provider.core.destinations import Destinations, metadata_version
 from linq_provider.core.e164 import e164_problem
 from linq_provider.core.records import Inputs
 from linq_provider.errors import RefusedError
+
+EVERY = 0.05  # seconds; to wake the thread for each number takes more time than to look it up
 
 
 class DestinationGuard:
@@ -28,7 +29,8 @@ class DestinationGuard:
         self._notify = notify
         self._lock = threading.Lock()
         self._doubts: Counter[str] = Counter()
-        self._unchanged: SimpleQueue[str | None] = SimpleQueue()
+        self._unchanged: deque[str] = deque()
+        self._all_known = threading.Event()
         self._broken = 0
         self._counting: threading.Thread | None = None
 
@@ -65,7 +67,7 @@ class DestinationGuard:
     def tell(self) -> None:
         """Report doubtful and unchanged numbers, after all declarations were checked."""
         if self._counting:
-            self._unchanged.put(None)
+            self._all_known.set()
             self._counting.join()
         if self._broken:
             self._notify(
@@ -80,15 +82,19 @@ class DestinationGuard:
             )
 
     def _count(self, number: str) -> None:
-        with self._lock:
-            if self._counting is None:
-                self._counting = threading.Thread(target=self._look_up, name="linq-destinations", daemon=True)
-                self._counting.start()
-        self._unchanged.put(number)
+        self._unchanged.append(number)
+        if self._counting is None:
+            with self._lock:
+                if self._counting is None:
+                    self._counting = threading.Thread(target=self._look_up, name="linq-destinations", daemon=True)
+                    self._counting.start()
 
     def _look_up(self) -> None:
-        while (number := self._unchanged.get()) is not None:
-            self._broken += self._destinations.problem(number) is not None
+        is_last = False
+        while not is_last:
+            is_last = self._all_known.wait(EVERY)
+            while self._unchanged:
+                self._broken += self._destinations.problem(self._unchanged.popleft()) is not None
 
 
 def _counted(doubts: Counter[str]) -> str:

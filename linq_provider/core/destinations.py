@@ -7,11 +7,15 @@ imported only when a number is looked up. No text repeats a number, because it m
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from linq_provider.config import ANYWHERE, AllowedForwardings
 from linq_provider.core.countries import COUNTRIES, SERVICES
 from linq_provider.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import phonenumbers
 
 # How many numbers are remembered: check and create look each of them up, three times in all, and phonenumbers is slow.
 REMEMBERED = 32_768
@@ -20,17 +24,41 @@ UNSET = AllowedForwardings("linq:allowedForwardings", ())  # what a message name
 
 @dataclass(frozen=True)
 class PhoneNumberFacts:
-    """What Google's metadata says about a number in E.164 format.
+    """What Google's metadata says about a number in E.164 format; looked up when it is asked for.
 
-    `region` is an ISO 3166 code; None if several countries share the country code and none of them has such a number.
-    `dialable`: the number has a valid length. `in_use`: the metadata knows its range.
+    `dialable`: the number has a valid length. `parsed`: None if no country of the country code has such a number.
     """
 
     country_code: int
-    region: str | None
     dialable: bool
-    in_use: bool
-    premium_rate: bool
+    parsed: phonenumbers.PhoneNumber | None
+
+    @cached_property
+    def region(self) -> str | None:
+        """ISO 3166 code; None if several countries share the country code and none of them has such a number."""
+        import phonenumbers
+
+        return phonenumbers.region_code_for_number(self.parsed) if self.parsed else None
+
+    @cached_property
+    def in_use(self) -> bool:
+        """Whether the metadata knows the range of the number."""
+        import phonenumbers
+
+        return self._kind != phonenumbers.PhoneNumberType.UNKNOWN
+
+    @cached_property
+    def premium_rate(self) -> bool:
+        """Whether calls to the number cost extra."""
+        import phonenumbers
+
+        return self._kind == phonenumbers.PhoneNumberType.PREMIUM_RATE
+
+    @cached_property
+    def _kind(self) -> int:
+        import phonenumbers
+
+        return phonenumbers.number_type(self.parsed) if self.parsed else phonenumbers.PhoneNumberType.UNKNOWN
 
     @property
     def country(self) -> str:
@@ -100,7 +128,7 @@ class Destinations:
         if not unlifted or (facts.dialable and not facts.premium_rate):
             return None
         code, settings = facts.country_code, " and ".join(unlifted)
-        way_out = f"to allow it, add {ANYWHERE} or a prefix longer than +{code} to {settings}"
+        way_out = f"to allow it, add to {settings} either {ANYWHERE} or a prefix longer than +{code}"
         if facts.dialable:
             return f"is a premium-rate number in {facts.country}; {way_out}"
         return f"has the wrong length for a phone number in {facts.country}; {way_out}"
@@ -123,18 +151,11 @@ def look_up(number: str) -> PhoneNumberFacts | None:
     except phonenumbers.NumberParseException:
         if not (code := _country_code(number)):
             return None
-        return PhoneNumberFacts(code, None, dialable=False, in_use=False, premium_rate=False)
-    kind = phonenumbers.number_type(parsed)
+        return PhoneNumberFacts(code, dialable=False, parsed=None)
     # The parser drops a superfluous 0, as in +44 (0)20, but calls are dialled to the number as written.
     as_written = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
     possible = phonenumbers.is_possible_number_with_reason(parsed) == phonenumbers.ValidationResult.IS_POSSIBLE
-    return PhoneNumberFacts(
-        country_code=parsed.country_code or 0,
-        region=phonenumbers.region_code_for_number(parsed),
-        dialable=possible and as_written,
-        in_use=kind != phonenumbers.PhoneNumberType.UNKNOWN,
-        premium_rate=kind == phonenumbers.PhoneNumberType.PREMIUM_RATE,
-    )
+    return PhoneNumberFacts(parsed.country_code or 0, dialable=possible and as_written, parsed=parsed)
 
 
 def metadata_version() -> str:

@@ -50,7 +50,7 @@ def test_an_exchange_with_half_an_event_in_the_file_waits_for_the_other_half() -
     first, second = RunLog(ADDRESS), RunLog(ADDRESS)
     os.write(second._file, b'["a", ')
     assert list(first.read()) == []
-    os.write(second._file, b'1]\n')
+    os.write(second._file, b"1]\n")
     assert list(first.exchange(["b"])) == [["a", 1], ["b"]]
 
 
