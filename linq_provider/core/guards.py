@@ -61,7 +61,7 @@ def moved(line: PhoneNumber, *, declared_by: str) -> RefusedError:
     """The error for a phone number that is another line at Linq now; a refresh can follow a number, but not an id."""
     by_number = declared_by == "phone_number"
     return RefusedError(
-        f"At Linq, {line.phone_number} is now the line {line.id}; the line in the state does not exist any more.",
+        f"At Linq, {line.phone_number} now has the id {line.id}; the id in the state does not exist any more.",
         next_step="Run `pulumi up --refresh`." if by_number else f'Declare phone_number_id="{line.id}".',
     )
 

@@ -35,8 +35,8 @@ from linq_provider.phone_number import PhoneNumber
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
-    "Before the old resource managed this line, the line was forwarded to another number. That number is no longer"
-    " recorded. With aliases on the new resource, that number would still be recorded."
+    "What the line forwarded to before the old resource managed it is no longer recorded. Aliases on the new resource"
+    " would have kept it."
 )
 
 
@@ -181,7 +181,7 @@ class ForwardingLifecycle:
         if line is None and olds.declared_by == "phone_number":
             line = self._account.confirmed(olds.phone_number, _is_there)
             if line is not None:
-                self._notify(f"At Linq, {line.phone_number} is now the line {line.id}.")
+                self._notify(f"At Linq, {line.phone_number} now has the id {line.id}.")
         if line is not None:
             return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
@@ -339,7 +339,7 @@ class ForwardingLifecycle:
             self._say_what_was_restored(olds)
         except NotFoundError:
             other = self._account.known(olds.phone_number)
-            left = f" At Linq, {other.phone_number} is now the line {other.id}, which was not changed." if other else ""
+            left = f" At Linq, {other.phone_number} now has the id {other.id}; it was not changed." if other else ""
             self._notify(
                 f"Line {line.id} ({line.phone_number}) is no longer among the lines of this key, so there was nothing"
                 f" to clear; if it still exists under another key, it keeps its forwarding.{left}"

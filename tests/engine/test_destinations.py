@@ -14,7 +14,7 @@ OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+190
 # The message for each number under "US", which never contains the number.
 REFUSED = {
     LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there",
-    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to linq:allowed",
+    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
     SHORT: "begins with +1, which several countries share, so it is outside of linq:allowedForwardings",
     NOWHERE: "begins with a country code that does not exist",
 }
@@ -72,11 +72,11 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
     for number, said in [
         (
             PREMIUM,
-            "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to linq:",
+            "is a premium-rate number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
         ),
         (
             SHORT,
-            "has the wrong length for a phone number in the United States (+1); to allow it, add * or a prefix longer than +1 to",
+            "has the wrong length for a phone number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
         ),
     ]:
         stack.program(single(number))

@@ -63,7 +63,7 @@ def test_a_number_that_moved(stack: Workspace) -> None:
     declare(stack, DESK)
     for run in (stack.preview, stack.up):
         shown = run(fails=True).output
-        assert f"At Linq, {number} is now the line {new}" in shown
+        assert f"At Linq, {number} now has the id {new}" in shown
         assert "pulumi up --refresh" in shown
         assert "Traceback" not in shown
     assert new not in dict(stack.writes())
@@ -82,7 +82,7 @@ def test_destroy_after_a_number_moved(stack: Workspace) -> None:
     number = stack.emulator.phone_numbers[0].phone_number
     new = stack.emulator.change_id(number).id
     shown = stack.destroy().output
-    assert f"{number} is now the line {new}, which was not changed." in shown
+    assert f"{number} now has the id {new}; it was not changed." in shown
     assert stack.emulator.forwarding(new) == OFFICE
     assert stack.state() == {}
 

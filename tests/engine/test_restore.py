@@ -17,7 +17,7 @@ pytestmark = pytest.mark.engine
 OFFICE, DESK, HOME, BEFORE, ELSEWHERE = (f"+1202555{n}" for n in ("9999", "8888", "7777", "0001", "0002"))
 LONDON = "+442071838750"
 GIVEN_BACK = "forwards again as it did before this resource managed it"
-NOT_REMEMBERED = "That number is no longer recorded"
+NOT_REMEMBERED = "before the old resource managed it is no longer recorded"
 WITHOUT_MEMORY = "was cleared: the state does not record what it forwarded to before this resource managed it"
 
 

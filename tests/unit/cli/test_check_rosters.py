@@ -60,8 +60,8 @@ def test_each_finding_is_a_place_and_a_sentence(check: Check) -> None:
         "a.csv:2:2: the forwarding number is not in E.164 format: if it is a number of the US or Canada, put +1 in front"
         " (+1…), else + and the country code",
         "a.csv:3:2: the forwarding number is missing; write none for not forwarded",
-        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); to allow it, add * or"
-        " a prefix longer than +1 to linq:allowedForwardings",
+        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); to allow it, add to"
+        " linq:allowedForwardings either * or a prefix longer than +1",
     ]
     assert errors == "c.csv cannot be read: No such file or directory.\n"
 

@@ -136,8 +136,8 @@ def test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else(
 def test_the_environment_can_forbid_the_premium_rate_that_a_stack_allows() -> None:
     """Settings only restrict: both must allow a number, and the message names the one that does not."""
     assert rule("*", "US").problem(PREMIUM) == (
-        "is a premium-rate number in the United States (+1); to allow it, add * or a prefix longer than +1 to"
-        " LINQ_ALLOWED_FORWARDINGS"
+        "is a premium-rate number in the United States (+1); to allow it, add to"
+        " LINQ_ALLOWED_FORWARDINGS either * or a prefix longer than +1"
     )
     assert rule("*", "+1900").problem(PREMIUM) is None
     assert "linq:allowedForwardings" in str(UNRESTRICTED.problem(PREMIUM))
@@ -164,7 +164,7 @@ def test_a_length_that_its_country_does_not_have_is_refused(number: str, country
         assert UNRESTRICTED.problem(number) == "begins with a country code that does not exist"
         return
     assert str(UNRESTRICTED.problem(number)).startswith(
-        f"has the wrong length for a phone number in {country}; to allow it, add * or"
+        f"has the wrong length for a phone number in {country}; to allow it, add to linq:allowedForwardings either * or"
     )
     assert rule("*").problem(number) is None
     assert rule(number).problem(number) is None

@@ -170,7 +170,7 @@ def test_a_number_with_a_new_id_is_read_as_the_new_line(world: World) -> None:
     new = world.emulator.change_id(SALES).id
     found = world.process().read(recorded(OFFICE))
     assert found == Outputs(new, SALES_NUMBER, OFFICE, "phone_number")
-    assert world.said == [f"At Linq, {SALES_NUMBER} is now the line {new}."]
+    assert world.said == [f"At Linq, {SALES_NUMBER} now has the id {new}."]
     assert world.process().diff(found, declared(OFFICE)) == Diff(False)
     world.process().delete(changed(world, found, declared(DESK)))
     assert world.writes() == [(new, DESK), (new, "")]
@@ -194,7 +194,7 @@ def test_a_list_that_lacks_the_new_line_says_nothing(world: World) -> None:
 
 def moved_message(new: str) -> str:
     """The message about the sales number with a new id."""
-    return f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state does not exist any more. Run `pulumi up --refresh`."
+    return f"At Linq, {SALES_NUMBER} now has the id {new}; the id in the state does not exist any more. Run `pulumi up --refresh`."
 
 
 def test_a_number_with_a_new_id_is_reported_at_preview_and_at_up(world: World) -> None:
@@ -230,7 +230,7 @@ def test_a_line_declared_by_id_that_has_a_new_one(world: World) -> None:
     with pytest.raises(RefusedError) as refused:
         world.process(live_check=False).update(recorded(OFFICE, by="phone_number_id"), declared(DESK, line=SALES))
     assert str(refused.value) == (
-        f"At Linq, {SALES_NUMBER} is now the line {new}; the line in the state does not exist any more."
+        f"At Linq, {SALES_NUMBER} now has the id {new}; the id in the state does not exist any more."
         f' Declare phone_number_id="{new}".'
     )
     assert world.writes() == []
@@ -245,7 +245,7 @@ def test_a_delete_leaves_the_line_that_has_the_number_now(world: World, by: str)
     assert world.emulator.forwarding(new) == OFFICE
     assert world.said == [
         f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key, so there was nothing"
-        f" to clear; if it still exists under another key, it keeps its forwarding. At Linq, {SALES_NUMBER} is now the line {new}, which was not changed."
+        f" to clear; if it still exists under another key, it keeps its forwarding. At Linq, {SALES_NUMBER} now has the id {new}; it was not changed."
     ]
 
 
