@@ -93,7 +93,7 @@ def test_a_stack_cannot_loosen_what_the_environment_demands(stack: Workspace) ->
     """A number must be allowed by the environment and the stack, or the environment and a linq.Provider."""
     stack.configure("linq:allowedForwardings", "*")
     stack.program(single(PREMIUM))
-    refused(stack, "longer than +1 to LINQ_ALLOWED_FORWARDINGS", LINQ_ALLOWED_FORWARDINGS="US,GB")
+    refused(stack, "add to LINQ_ALLOWED_FORWARDINGS either", LINQ_ALLOWED_FORWARDINGS="US,GB")
     with Emulator([{"id": "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11", "phone_number": FIRST}]) as other:
         stack.configure("engine-test:otherKey", other.api_key)
         provider = (
