@@ -25,7 +25,7 @@ WITH_TOOLS = $(WITH_CLI) $(LANGUAGES) && toxiproxy=$$(python tools/bootstrap/go_
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench bench-quick bench-report docs build plugin sdks clean
+.PHONY: help demo test test-matrix coverage soak lint mutants mutation-score bench bench-quick bench-again bench-report docs build plugin sdks clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile
@@ -72,6 +72,9 @@ bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and b
 
 bench-quick: $(INSTALLED) ## the same with 10 and 100 lines: 5 minutes
 	@$(WITH_CLI) cd tools && python -m bench --quick
+
+bench-again: $(INSTALLED) ## only what was disturbed or not reached in the last run of bench
+	@$(WITH_CLI) cd tools && python -m bench --again
 
 bench-report: $(INSTALLED) ## docs/performance.md and its pictures from the last run of bench
 	@cd tools && $(BIN)/python -m bench --report

@@ -2,11 +2,13 @@
 
     make bench          the whole plan; writes bench/performance.json
     make bench-quick    every contestant with 10 and 100 lines, and no claims; writes bench/quick.json
+    make bench-again    the parts of the last run that were disturbed or not reached
     make bench-report   makes docs/performance.md and its pictures from bench/performance.json
 
 In each turn every contestant of a part runs the same verb before anyone runs the next one, and in each turn another one
 goes first, so that a machine that slows down is not held against one of them. If other work ran beside a command, its
-round is measured again. A round that stays disturbed makes the run fail, and so does a part that is missing.
+round is measured again, and if it stays disturbed, its part at the end of the run. What is disturbed or missing after
+that makes the run fail.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ def main() -> None:
     """Measure, or make the document from what was measured."""
     parser = argparse.ArgumentParser(description="Measure linq-provider beside the engine and beside its peers.")
     parser.add_argument("--quick", action="store_true", help="10 and 100 lines, without claims")
+    parser.add_argument("--again", action="store_true", help="only what was disturbed or missing in the last run")
     parser.add_argument("--report", action="store_true", help="measure nothing: make docs/performance.md")
     wanted = parser.parse_args()
     # A shell that starts this in the background ignores SIGINT. Pulumi ends its plugins with it, and waits for them.
@@ -51,9 +54,13 @@ def main() -> None:
     if wanted.report:
         publish(load(RESULTS))
         return
-    parts = QUICK if wanted.quick else PLAN
-    say(f"about {sum(part.rounds * part.seconds for part in parts) / 60:.0f} minutes on two cores")
-    results = measure(parts, RESULTS.with_name("quick.json") if wanted.quick else RESULTS)
+    parts, path = (QUICK, RESULTS.with_name("quick.json")) if wanted.quick else (PLAN, RESULTS)
+    if wanted.again:
+        results = same_machine(load(path))
+    else:
+        say(f"about {sum(part.rounds * part.seconds for part in parts) / 60:.0f} minutes on two cores")
+        results = measure(parts, path, start(parts))
+    results = measure(parts, path, results)
     tables = report.render(results)
     print("\n\n".join(tables[name] for name in (("times", "costs") if wanted.quick else tables)))
     refuse_holes(results)
@@ -73,19 +80,29 @@ def publish(results: Results) -> None:
     plot.draw(results, DOCUMENT.parent)
 
 
-def measure(parts: Sequence[Part], path: Path) -> Results:
-    """Measure, and save after each part, so that nothing is lost if the run is interrupted."""
-    started = time.monotonic()
-    results = Results({**about(), "holes": [f"{part} was not measured" for part in parts]}, [])
-    for part in parts:
-        holes = []
+def start(parts: Sequence[Part]) -> Results:
+    """A run in which nothing has been measured yet."""
+    return Results({**about(), "holes": [f"{part} was not measured" for part in parts]}, [])
+
+
+def same_machine(results: Results) -> Results:
+    """The results, if this machine and its versions are those of their run."""
+    if any(results.run[name] != about()[name] for name in ("versions", "cores", "memory_gb", "missing")):
+        raise SystemExit("The last run was made with other versions, or on another machine. Run `make bench`.")
+    return results
+
+
+def measure(parts: Sequence[Part], path: Path, results: Results) -> Results:
+    """Measure the parts with holes, and save after each part, so that nothing is lost if the run is interrupted."""
+    started, minutes = time.monotonic(), results.run["minutes"]
+    for part in [part for part in parts if any(part.is_named(hole) for hole in results.run["holes"])]:
         say(f"{part}: {part.rounds} rounds, about {part.rounds * part.seconds / 60:.1f} minutes")
-        for index in range(part.rounds):
-            samples = quiet_round(part, index)
-            results.samples.extend(samples)
-            holes += [f"{part}: {problem}" for sample in samples if (problem := hole(sample))]
-        results.run["minutes"] = round((time.monotonic() - started) / 60, 1)
-        results.run["holes"] = [*results.run["holes"][1:], *dict.fromkeys(holes)]
+        samples = [sample for index in range(part.rounds) for sample in quiet_round(part, index)]
+        results.samples[:] = [each for each in results.samples if not part.has(each)] + samples
+        problems = dict.fromkeys(f"{part}: {problem}" for sample in samples if (problem := hole(sample)))
+        others = [each for each in results.run["holes"] if not part.is_named(each)]
+        results.run["holes"] = [*others, *problems]
+        results.run["minutes"] = round(minutes + (time.monotonic() - started) / 60, 1)
         save(results, path)
     return results
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.contestants import CONTESTANTS
-from bench.results import COMPARED, VERBS
+from bench.results import COMPARED, VERBS, Sample
 
 # How the server answers; for the arguments see `bench.server.Account`.
 SERVICES: dict[str, dict[str, float]] = {
@@ -36,7 +36,16 @@ class Part:
 
     def __str__(self) -> str:
         most = max(lines for _, lines in self.entries)
-        return f"{self.name}, up to {most:,} lines, {self.service}"
+        return f"{self.name} ({self.entries[0][0]} first), up to {most:,} lines, {self.service}"
+
+    def is_named(self, hole: str) -> bool:
+        """Whether a hole of a run is one of this part."""
+        return hole.startswith((f"{self}: ", f"{self} was"))
+
+    def has(self, sample: Sample) -> bool:
+        """Whether a sample was measured in this part."""
+        where = (sample.part, sample.service, (sample.contestant, sample.lines))
+        return where[:2] == (self.name, self.service) and where[2] in self.entries
 
 
 def compare(lines: int, service: str, names: str, *, seconds: int, **more: object) -> Part:

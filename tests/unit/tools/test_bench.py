@@ -250,11 +250,30 @@ def test_an_interrupted_run_has_holes(tmp_path: Path, monkeypatch: pytest.Monkey
     rounds = iter([[sample()]] * PLAN[0].rounds)
     monkeypatch.setattr(bench_main, "one_round", lambda *_: next(rounds))
     with pytest.raises(StopIteration):
-        bench_main.measure(PLAN[:3], tmp_path / "run.json")
+        bench_main.measure(PLAN[:3], tmp_path / "run.json", bench_main.start(PLAN[:3]))
     interrupted = load(tmp_path / "run.json")
     assert interrupted.run["holes"] == [f"{part} was not measured" for part in PLAN[1:3]]
-    with pytest.raises(SystemExit, match="has holes: compare, up to 10 lines, 100 ms was not measured; "):
+    with pytest.raises(
+        SystemExit, match=r"has holes: compare \(single first\), up to 10 lines, 100 ms was not measured; "
+    ):
         bench_main.publish(interrupted)
+
+
+def test_only_the_parts_with_holes_are_measured_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their samples replace the disturbed ones; the others stay, and so does the id of the run."""
+    parts = [Part(COMPARED, (("script", 1),), AT_ONCE, 1), Part(COMPARED, (("fleet", 1),), AT_ONCE, 1)]
+    assert len({str(part) for part in PLAN}) == len(PLAN)  # a hole names one part
+    first, *others = sample(contestant="script", lines=1), sample(foreign=0.5, lines=1), sample(seconds=2.0, lines=1)
+    rounds = iter([[first], *[[others[0]]] * 3, [others[1]]])
+    monkeypatch.setattr(bench_main, "one_round", lambda *_: next(rounds))
+    disturbed = bench_main.measure(parts, tmp_path / "run.json", bench_main.start(parts))
+    assert disturbed.run["holes"] == [f"{parts[1]}: other work ran beside fleet"]
+    again = bench_main.measure(parts, tmp_path / "run.json", bench_main.same_machine(load(tmp_path / "run.json")))
+    assert (again.run["holes"], again.run["id"]) == ([], disturbed.run["id"])
+    assert again.samples == load(tmp_path / "run.json").samples == [first, others[1]]
+    monkeypatch.setitem(again.run, "cores", 1)
+    with pytest.raises(SystemExit, match="on another machine"):
+        bench_main.same_machine(again)
 
 
 def test_contestants_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
