@@ -19,6 +19,7 @@ CHECKOUT = Path(__file__).resolve().parents[3]
 DOCS = CHECKOUT / "docs"
 PACKAGE = CHECKOUT / "linq_provider"
 PAGES = sorted(DOCS.glob("*.md"))
+MESSAGE_PAGES = ("errors.md", "notices.md", "cli.md")
 SITE: dict[str, Any] = yaml.safe_load((CHECKOUT / "mkdocs.yml").read_text())
 # Texts of the code that no user reads as a separate message.
 NO_MESSAGES = {
@@ -243,8 +244,8 @@ EXCEPTIONS = {
 
 
 def test_every_message_has_an_entry() -> None:
-    """Each text of the package that a user may read is in docs/errors.md, word for word."""
-    page = same(re.sub(r"[|#*]", " ", (DOCS / "errors.md").read_text()))
+    """Each text of the package that a user may read is on a page of messages, word for word."""
+    page = same(re.sub(r"[|#*]", " ", "\n".join((DOCS / name).read_text() for name in MESSAGE_PAGES)))
     assert len(MESSAGES) > 100
     assert sorted((file, text) for file, text in MESSAGES if text not in page) == []
 
@@ -258,11 +259,11 @@ def test_every_exception_has_an_entry() -> None:
 
 
 def test_every_entry_says_what_to_do() -> None:
-    """Each entry of docs/errors.md has its `Do:`, or a table whose rows are all filled."""
+    """Each entry of docs/errors.md has its `Do:`, or a table; the rows of tables are filled on all pages of messages."""
     entries = prose(DOCS / "errors.md").split("\n### ")[1:]
     assert len(entries) > 25
     for entry in entries:
         own = entry.partition("\n## ")[0]
         assert "**Do:**" in own or "\n|---" in own, own.splitlines()[0]
-    rows = [line for line in prose(DOCS / "errors.md").splitlines() if line.startswith("| ")]
+    rows = [line for name in MESSAGE_PAGES for line in prose(DOCS / name).splitlines() if line.startswith("| ")]
     assert [row for row in rows if "" in (cell.strip() for cell in row.strip("|").split("|"))] == []
