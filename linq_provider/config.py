@@ -296,6 +296,7 @@ def _destinations(text: str) -> tuple[str, ...]:
     named = tuple(entry for entry in entries if entry)
     if not named or not all(re.fullmatch(r"\*|[A-Z]{2}|\+[1-9]\d{0,14}", entry, re.ASCII) for entry in named):
         raise ValueError(
-            f'must be a comma-separated list of countries like GB and prefixes like "+4930", in quotes; or "{ANYWHERE}"'
+            'must be one text in quotes, such as "GB,+4930": countries and prefixes, separated by commas;'
+            f' or "{ANYWHERE}"'
         )
     return named

@@ -15,6 +15,7 @@ import pulumi.dynamic
 from pulumi.output import Unknown as PulumiUnknown
 
 from linq_provider.config import Settings
+from linq_provider.core.account import LOOK_UP
 from linq_provider.core.records import Fleet, Inputs, Outputs
 from linq_provider.errors import FleetError, LinqError, RefusedError, listed
 from linq_provider.provider import host
@@ -22,11 +23,6 @@ from linq_provider.provider.properties import DYNAMIC, R, camel, record_from, to
 
 if TYPE_CHECKING:
     from linq_provider.provider.session import Session
-
-ADOPT = (
-    "Declare the line with PhoneNumberForwarding instead: adoption is automatic, and writes nothing where the"
-    " declared number is already set."
-)
 
 
 class _Provider(pulumi.dynamic.ResourceProvider):
@@ -128,7 +124,7 @@ class PhoneNumberForwardingProvider(_Provider):
             return pulumi.dynamic.ReadResult(line.id, to_pulumi(outputs))
         if "phone_number" in props:  # a refresh of an earlier `.get()`
             return pulumi.dynamic.ReadResult("", {})
-        raise RefusedError(f"This key sees no line {id_}.", next_step=ADOPT)
+        raise RefusedError(f"This key sees no line {id_}.", next_step=LOOK_UP)
 
     @property
     def _lifecycle(self) -> Any:
@@ -163,7 +159,7 @@ def _nothing_recorded(olds: Fleet) -> Iterator[None]:
             if line not in (olds.replaced_numbers or {}) and number != error.forwardings.get(line)
         ]
         if forgotten:
-            host.print_info(f"The state does not record what these lines forwarded to before: {listed(forgotten)}.")
+            host.print_info(f"The state does not record the earlier numbers of these lines: {listed(forgotten)}.")
         raise
 
 

@@ -763,8 +763,8 @@ MUTANTS = {
             f"{E164}test_row_29_look_alikes_are_refused",
         ),
         "rosters: ten digits are no country code and a number": (
-            '    (r"\\d{10}", "if it is a number of the US or Canada, put +1 in front (+1…), else + and the country code"),\n',
-            "",
+            r'        r"\d{10}",',
+            '        "never",',
             f"{E164}test_a_number_without_plus_is_never_only_told_to_put_it",
         ),
     },

@@ -274,7 +274,7 @@ def _next_step(method: str, status_code: int, settings: Settings, *, traced: boo
         if settings.base_url_source == DEFAULT_SOURCE:
             return key
         host = urlsplit(settings.base_url).netloc  # not Linq's, which may be the mistake
-        return f"{key} It was sent to {host}, the address in {settings.base_url_source}."
+        return f"{key} The key was sent to {host}, the address in {settings.base_url_source}."
     if 300 <= status_code < 400:
         return "Set linq:baseUrl to the final address."
     if method == "GET" and status_code in (400, 404, 422):

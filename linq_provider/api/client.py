@@ -120,7 +120,7 @@ class LinqClient:
     def _put(self, phone_number_id: str, forwarding_number: str, call: Call) -> PhoneNumber:
         line = phone_number_from(self._retrying(call), call.request)
         if (line.id, line.forwarding_number) != (phone_number_id.lower(), forwarding_number):
-            raise invalid_answer(call.request, "success, but for another line or number than was sent")
+            raise invalid_answer(call.request, "success, but the answer has another line or number than the request")
         return line
 
     def _read_back(self, phone_number_id: str, deadline: float) -> PhoneNumber | None:

@@ -74,7 +74,10 @@ def _note(row: Row, destinations: Destinations) -> Problem | None:
     country = destinations.doubt(row.number.text) if row.number.text else None
     if country is None:
         return None
-    text = f"such numbers are not in use in {country}, according to version {metadata_version()} of the metadata"
+    text = (
+        f"numbers like this one are not in use in {country}, according to version {metadata_version()} of the phone"
+        " number metadata"
+    )
     return Problem(text, row.number.row, row.number.column)
 
 

@@ -137,7 +137,7 @@ def _problem(
     if number and (problem := e164_problem(number) or destinations.problem(number)):
         return f"the number that it forwards to {problem}"
     if _goes_round(line.phone_number, targets):
-        return f"it forwards to {line.forwarding_number}, and from there calls come back, so that they never ring"
+        return f"it forwards to {line.forwarding_number}, which leads back to this line, so calls would never ring"
     return ""
 
 

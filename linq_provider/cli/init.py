@@ -61,7 +61,7 @@ def _account() -> ExportedAccount:
     account = exported(lines, destinations=Destinations(settings.allowed_forwardings))
     if not account.lines:
         raise LinqError(
-            "None of the lines of the account can be declared as it is.",
+            "No line of the account can be declared as it is now.",
             next_step="See why with `linq-provider export`, or leave out --from-account.",
         )
     return account

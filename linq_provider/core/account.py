@@ -183,7 +183,7 @@ class Account:
                 return line
             self._ask_again(snapshot, ASKED_AGAIN[0] if unchanged < ASKED_AGAIN[0] else sum(ASKED_AGAIN) - unchanged)
         raise RefusedError(
-            "Linq's lists of the last few seconds contradict each other about this line, so nothing was changed.",
+            "Within a few seconds, Linq's list showed this line in different ways, so nothing was changed.",
             next_step="Run the same command again in a minute.",
         )
 

@@ -72,12 +72,12 @@ class DestinationGuard:
         if self._broken:
             self._notify(
                 f"Declared numbers that break the rule about where calls may go: {self._broken:,}. The rule is now:"
-                f" {self._destinations.summary}. These numbers stay until the program declares others."
+                f" {self._destinations.summary}. The lines keep these numbers until the program declares others."
             )
         if self._doubts:
             self._notify(
-                f"New or changed numbers in a range that is not in use: {_counted(self._doubts)}; according to version"
-                f" {metadata_version()} of the phone number metadata. Look for typing mistakes."
+                f"According to version {metadata_version()} of the phone number metadata, some new or changed numbers"
+                f" are in ranges that are not in use: {_counted(self._doubts)}. Look for typing mistakes."
                 " The run continues."
             )
 

@@ -128,7 +128,7 @@ class Destinations:
         if not unlifted or (facts.dialable and not facts.premium_rate):
             return None
         code, settings = facts.country_code, " and ".join(unlifted)
-        way_out = f"to allow it, add to {settings} either {ANYWHERE} or a prefix longer than +{code}"
+        way_out = f"to allow it, add {ANYWHERE} or the first digits of the number (+{code} is not enough) to {settings}"
         if facts.dialable:
             return f"is a premium-rate number in {facts.country}; {way_out}"
         return f"has the wrong length for a phone number in {facts.country}; {way_out}"
@@ -194,8 +194,8 @@ def _lifts(source: AllowedForwardings, number: str, facts: PhoneNumberFacts) -> 
 def _outside(sources: str, facts: PhoneNumberFacts) -> str:
     if facts.region is None:
         return (
-            f"begins with +{facts.country_code}, which several countries share, so it is outside of {sources};"
-            " if the number is intended, add its first digits there"
+            f"begins with +{facts.country_code}, which several countries share, and is not allowed by {sources};"
+            f" if the number is intended, add its first digits to {sources}"
         )
     add = f"; if the number is intended, add {facts.region} there" if facts.region in COUNTRIES else ""
     return f"is in {facts.country}, outside of {sources}{add}"

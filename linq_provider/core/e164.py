@@ -27,7 +27,10 @@ _SPOILED: tuple[tuple[str, str], ...] = (
         r"\s*[+-]?[0-9]+([.,][0-9]+)?\s*E\s*[+]?[0-9]+\s*",
         "it is in scientific notation, which has lost digits: format the column as text, and enter the number again",
     ),
-    (r"\s*[+]?[0-9]{5,}[.,]0+\s*", "it ends in a decimal 0: format the column as text, and enter the number again"),
+    (
+        r"\s*[+]?[0-9]{5,}[.,]0+\s*",
+        "it ends in .0, like a decimal number: format the column as text, and enter the number again",
+    ),
     (r"-[0-9]+", "it is the result of a calculation: format the column as text, and enter the number again"),
 )
 _EXTENSION = r".*[0-9]{2}.*(ext|x|#|;|,,).*[0-9]+[\s#]*"
@@ -58,8 +61,14 @@ _REMOVABLE: tuple[tuple[str, str], ...] = (
 _REST: tuple[tuple[str, str], ...] = (
     (r"00[1-9]\d+", "write + in place of the 00 in front"),
     (r"011[1-9]\d+", "write + in place of the 011 in front"),
-    (r"\d{10}", "if it is a number of the US or Canada, put +1 in front (+1…), else + and the country code"),
-    (r"1\d{10}", "if it is a number of the US or Canada, put + in front (+1…), else + and the country code"),
+    (
+        r"\d{10}",
+        "if it is a number of the US or Canada, put +1 in front (+1…); if not, put + and its country code in front",
+    ),
+    (
+        r"1\d{10}",
+        "if it is a number of the US or Canada, put + in front (+1…); if not, put + and its country code in front",
+    ),
     (r"0\d+", "begin with + and the country code, in place of the 0 in front"),
     (r"\d{2,15}", "begin with + and the country code"),
     (r"\+0\d*", "after + comes the country code, which never begins with 0"),

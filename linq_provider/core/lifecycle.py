@@ -35,8 +35,8 @@ from linq_provider.phone_number import PhoneNumber
 OVERWRITE = "overwrite"  # a value of LINQ_ON_CONFLICT, which is this or KEEP
 # What a delete adds if a rename, a move or `--replace` loses the earlier number of a line.
 NOT_REMEMBERED = (
-    "What the line forwarded to before the old resource managed it is no longer recorded. Aliases on the new resource"
-    " would have kept it."
+    "The earlier number of the line, which the old resource had recorded, is no longer in the state. Aliases on the new"
+    " resource would have kept it."
 )
 
 
@@ -185,8 +185,8 @@ class ForwardingLifecycle:
         if line is not None:
             return outputs(line, olds.inputs, applied=olds.applied, replaced=olds.replaced_number)
         self._notify(
-            f"Line {olds.phone_number_id} ({olds.phone_number}) is no longer among the lines of this key and leaves the"
-            " state; if it still exists under another key, it keeps its forwarding."
+            f"Line {olds.phone_number_id} ({olds.phone_number}) is no longer among the lines of this key, and was taken"
+            " out of the state; if it still exists under another key, it keeps its forwarding."
         )
         return None
 
@@ -316,7 +316,7 @@ class ForwardingLifecycle:
                 if is_foreign:
                     why = "overwrite=True" if news.overwrite else "LINQ_ON_CONFLICT=overwrite"
                     self._notify(
-                        f"Line {line.id} ({line.phone_number}) was forwarded to {before}, which was replaced ({why})."
+                        f"On line {line.id} ({line.phone_number}), the forwarding to {before} was replaced ({why})."
                     )
             if replaced is None:
                 replaced = self._declarations.inherit(line.id, line.phone_number)
@@ -351,11 +351,13 @@ class ForwardingLifecycle:
         name = f"Line {olds.phone_number_id} ({olds.phone_number})"
         if olds.replaced_number is None:
             self._notify(
-                f"{name} was cleared: the state does not record what it forwarded to before this resource managed it."
+                f"{name} was cleared, not restored: the state does not record what it forwarded to before this resource"
+                " managed it."
             )
         elif objection := self._destinations.objection(olds.replaced_number):
             self._notify(
-                f"{name} forwards again as it did before this resource managed it, although that number {objection}."
+                f"{name} forwards again as it did before this resource managed it, although the restored number"
+                f" {objection}."
             )
         elif olds.replaced_number:
             self._notify(f"{name} forwards again as it did before this resource managed it.")
@@ -397,7 +399,8 @@ class ForwardingLifecycle:
         if owner.lost:
             raise RefusedError(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) is declared by another resource of this program,"
-                " which failed in this run. Its forwarding was left as it is, and the old resource stays in the state.",
+                " which failed in this run. So the line keeps its forwarding, and the resource that had it before stays"
+                " in the state.",
                 next_step="Fix the resource that failed, then run `pulumi up` again.",
             )
         if owner.pending:  # its write needs the recorded numbers
@@ -412,7 +415,7 @@ class ForwardingLifecycle:
             self._account.set_forwarding_number(line, str(owner.number))
             self._notify(
                 f"Line {olds.phone_number_id} ({olds.phone_number}) now forwards to the number that another"
-                f" resource of this program declares.{lost}"
+                f" resource of this program declares for it.{lost}"
             )
         else:
             self._notify(

@@ -82,7 +82,7 @@ def destination_problems(roster: Mapping[str, Row], destinations: Destinations) 
     problems = []
     for row in roster.values():
         if row.line.text and row.line.text[0] == "+" and (found := destinations.line_problem(row.line.text)):
-            problems.append(Problem(f"the line {found}", row.line.row, row.line.column))
+            problems.append(Problem(f"the phone line {found}", row.line.row, row.line.column))
         if row.number.text and (found := destinations.problem(row.number.text)):
             problems.append(Problem(f"the forwarding number {found}", row.number.row, row.number.column))
     return problems
@@ -108,7 +108,7 @@ def _line_problem(line: Cell, before: Mapping[str, Row]) -> str | None:
     if not line.text:
         return "the phone line is missing"
     if problem := line_problem(line.text):
-        return f"the line {problem}"
+        return f"the phone line {problem}"
     first = before.get(line.text.lower())
     return f"the same phone line is in {first.line.place} already" if first else None
 

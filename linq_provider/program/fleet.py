@@ -65,7 +65,10 @@ def _load_roster(file: str | PathLike[str], config: Mapping[str, str | None]) ->
             if problems and run is None:
                 raise roster.RosterError(path, problems)
             if problems:
-                pulumi.log.warn(f"{roster.RosterError(path, problems)}\nNew or changed numbers among them are refused.")
+                pulumi.log.warn(
+                    f"{roster.RosterError(path, problems)}\n"
+                    "If one of these numbers is new or changed, the resource will refuse it."
+                )
     except ConfigurationError as error:
         raise ProgramRosterError(str(error)) from None
     return roster.forwardings(rows)

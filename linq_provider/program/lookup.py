@@ -102,7 +102,7 @@ def _refuse_outputs(**arguments: Any) -> None:
     for name, value in arguments.items():
         if isinstance(value, pulumi.Output):
             raise TypeError(
-                f"{name} is an Output, whose value a look-up cannot wait for: give it plain text, such as"
-                " config.require(...) instead of config.require_secret(...). A look-up neither prints nor stores this"
-                " text."
+                f"{name} is an Output, and a look-up cannot wait for its value: give plain text, such as"
+                " config.require(...) instead of config.require_secret(...). This is safe for a secret: a look-up"
+                " neither prints nor stores its arguments."
             )

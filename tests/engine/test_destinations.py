@@ -14,8 +14,8 @@ OFFICE, LONDON, PREMIUM, SHORT, NOWHERE = "+12025559999", "+442071838750", "+190
 # The message for each number under "US", which never contains the number.
 REFUSED = {
     LONDON: "is in the United Kingdom (+44), outside of linq:allowedForwardings; if the number is intended, add GB there",
-    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
-    SHORT: "begins with +1, which several countries share, so it is outside of linq:allowedForwardings",
+    PREMIUM: "is a premium-rate number in the United States (+1); to allow it, add * or the first digits of the number (+1 is not enough) to linq:allowedForwardings",
+    SHORT: "begins with +1, which several countries share, and is not allowed by linq:allowedForwardings",
     NOWHERE: "begins with a country code that does not exist",
 }
 
@@ -72,18 +72,18 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
     for number, said in [
         (
             PREMIUM,
-            "is a premium-rate number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
+            "is a premium-rate number in the United States (+1); to allow it, add * or the first digits of the number (+1 is not enough) to linq:allowedForwardings",
         ),
         (
             SHORT,
-            "has the wrong length for a phone number in the United States (+1); to allow it, add to linq:allowedForwardings either *",
+            "has the wrong length for a phone number in the United States (+1); to allow it, add * or the first digits of the number (+1 is not enough) to linq:allowedForwardings",
         ),
     ]:
         stack.program(single(number))
         refused(stack, said)
     stack.program(single("+2025559999"))
     said = stack.preview().output
-    assert "linq: New or changed numbers in a range that is not in use: 1 in Egypt (+20); according to version " in said
+    assert "some new or changed numbers are in ranges that are not in use: 1 in Egypt (+20)." in said
     stack.up()
     assert stack.emulator.forwarding(FIRST) == "+2025559999"
     stack.empty_preview()
@@ -93,7 +93,7 @@ def test_a_stack_cannot_loosen_what_the_environment_demands(stack: Workspace) ->
     """A number must be allowed by the environment and the stack, or the environment and a linq.Provider."""
     stack.configure("linq:allowedForwardings", "*")
     stack.program(single(PREMIUM))
-    refused(stack, "add to LINQ_ALLOWED_FORWARDINGS either", LINQ_ALLOWED_FORWARDINGS="US,GB")
+    refused(stack, "(+1 is not enough) to LINQ_ALLOWED_FORWARDINGS", LINQ_ALLOWED_FORWARDINGS="US,GB")
     with Emulator([{"id": "7d2f1c1e-8f57-4b6e-9f3d-0a7d4f7f0b11", "phone_number": FIRST}]) as other:
         stack.configure("engine-test:otherKey", other.api_key)
         provider = (

@@ -96,7 +96,7 @@ def test_get_and_import(stack: Workspace) -> None:
     assert f'"{line.phone_number}"' in shown
     stack.empty_preview()
     stack.program('linq.PhoneNumberForwarding.get("x", "182bd5e5-6e1a-4fe4-a799-aa6d9a6ab26e")')
-    assert "adoption is automatic" in stack.up(fails=True).output
+    assert "See the account's lines with `linq-provider numbers`" in stack.up(fails=True).output
     program(stack, "+12025559999", f'import_="{line.id}"')
     shown = stack.preview(fails=True).output
     assert "adoption is automatic" in shown

@@ -228,7 +228,7 @@ def test_an_operator_may_write_over_a_foreign_number(stack: Workspace) -> None:
     )
     assert "LINQ_ON_CONFLICT=overwrite" in stack.up(fails=True, LINQ_ON_CONFLICT="keep").output
     assert live(stack)[0] == ELSEWHERE
-    assert "which was replaced (LINQ_ON_CONFLICT=overwrite)" in stack.up(LINQ_ON_CONFLICT="overwrite").output
+    assert "was replaced (LINQ_ON_CONFLICT=overwrite)" in stack.up(LINQ_ON_CONFLICT="overwrite").output
     assert live(stack)[0] == OFFICE
     stack.empty_preview()
 

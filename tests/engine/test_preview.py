@@ -30,9 +30,7 @@ def test_somebody_elses_line_is_refused(stack: Workspace) -> None:
     assert stack.writes() == []
     declare(stack, extra=", overwrite=True")
     stack.preview()
-    assert (
-        f"Line {line.id} ({line.phone_number}) was forwarded to +12025550001, which was replaced" in stack.up().output
-    )
+    assert f"On line {line.id} ({line.phone_number}), the forwarding to +12025550001 was replaced" in stack.up().output
     assert stack.writes() == [(line.id, "+12025559999")]
     stack.empty_preview()
 

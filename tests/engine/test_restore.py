@@ -17,8 +17,10 @@ pytestmark = pytest.mark.engine
 OFFICE, DESK, HOME, BEFORE, ELSEWHERE = (f"+1202555{n}" for n in ("9999", "8888", "7777", "0001", "0002"))
 LONDON = "+442071838750"
 GIVEN_BACK = "forwards again as it did before this resource managed it"
-NOT_REMEMBERED = "before the old resource managed it is no longer recorded"
-WITHOUT_MEMORY = "was cleared: the state does not record what it forwarded to before this resource managed it"
+NOT_REMEMBERED = "which the old resource had recorded, is no longer in the state"
+WITHOUT_MEMORY = (
+    "was cleared, not restored: the state does not record what it forwarded to before this resource managed it"
+)
 
 
 @pytest.fixture
@@ -307,7 +309,7 @@ def test_a_first_run_that_failed(stack: Workspace) -> None:
     fleet(stack, [OFFICE, OFFICE, None], "overwrite=True")
     first = stack.emulator.phone_numbers[0].phone_number
     said = stack.up(fails=True).output
-    assert f"The state does not record what these lines forwarded to before: {first} ({BEFORE})." in said
+    assert f"The state does not record the earlier numbers of these lines: {first} ({BEFORE})." in said
 
 
 def test_the_native_package(stack: Workspace) -> None:
@@ -350,7 +352,8 @@ def test_giving_back_is_no_new_declaration(stack: Workspace) -> None:
     stack.program("")
     said = stack.up().output
     assert (
-        f"{GIVEN_BACK}, although that number is in the United Kingdom (+44), outside of linq:allowedForwardings" in said
+        f"{GIVEN_BACK}, although the restored number is in the United Kingdom (+44), outside of linq:allowedForwardings"
+        in said
     )
     assert LONDON not in said
     assert (stack.state(), live(stack)) == ({}, [LONDON, "", ""])

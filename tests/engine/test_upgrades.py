@@ -86,7 +86,10 @@ def test_a_state_of_each_released_version_remembers_nothing_to_restore(recorded:
     recorded.run("preview", "--refresh", "--expect-no-changes")
     said = recorded.destroy().output.partition("Diagnostics:")[2]
     assert (
-        said.count("was cleared: the state does not record what it forwarded to before this resource managed it.") == 3
+        said.count(
+            "was cleared, not restored: the state does not record what it forwarded to before this resource managed it."
+        )
+        == 3
     )
     assert recorded.state() == {}
     assert {line.forwarding_number for line in recorded.emulator.phone_numbers} == {None}

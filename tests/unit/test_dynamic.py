@@ -215,7 +215,7 @@ def test_get_has_no_inputs_to_return(provider: PhoneNumberForwardingProvider, em
     read = provider.read(SALES, {"__provider": "a pickle"})
     assert read.inputs is None
     assert (read.outs or {})["forwarding_number"] == OFFICE
-    with pytest.raises(linq.RefusedError, match="adoption is automatic"):
+    with pytest.raises(linq.RefusedError, match="See the account's lines"):
         provider.read(SUPPORT, {"__provider": "a pickle"})
 
 
@@ -268,5 +268,5 @@ def test_a_fleet_that_failed_says_what_no_state_records(emulator: Emulator, caps
     declared = {"forwardings": {SALES_NUMBER: OFFICE, SUPPORT_NUMBER: OFFICE}, "overwrite": True, "removed": "restore"}
     with pytest.raises(FleetError):
         fleet.create(declared)
-    forgotten = f"linq: The state does not record what these lines forwarded to before: {SALES_NUMBER} ({ELSEWHERE})."
+    forgotten = f"linq: The state does not record the earlier numbers of these lines: {SALES_NUMBER} ({ELSEWHERE})."
     assert capsys.readouterr().out.splitlines()[-1] == forgotten

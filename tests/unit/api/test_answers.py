@@ -239,9 +239,9 @@ def test_a_401_of_another_address_than_linqs_names_it() -> None:
     """A key of Linq's that went to an emulator is a mistake that the message has to show."""
     elsewhere = replace(SETTINGS, base_url="http://127.0.0.1:8099/api/partner", base_url_source="LINQ_API_V3_BASE_URL")
     assert error_of(401, settings=elsewhere).next_step.endswith(
-        " It was sent to 127.0.0.1:8099, the address in LINQ_API_V3_BASE_URL."
+        " The key was sent to 127.0.0.1:8099, the address in LINQ_API_V3_BASE_URL."
     )
-    assert "It was sent" not in error_of(401, settings=SETTINGS).next_step
+    assert "was sent to" not in error_of(401, settings=SETTINGS).next_step
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 405, 409, 418, 422, 429, 500, 503])

@@ -58,10 +58,10 @@ def test_each_finding_is_a_place_and_a_sentence(check: Check) -> None:
     assert code == 1
     assert said.splitlines() == [
         "a.csv:2:2: the forwarding number is not in E.164 format: if it is a number of the US or Canada, put +1 in front"
-        " (+1…), else + and the country code",
+        " (+1…); if not, put + and its country code in front",
         "a.csv:3:2: the forwarding number is missing; write none for not forwarded",
-        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); to allow it, add to"
-        " linq:allowedForwardings either * or a prefix longer than +1",
+        "b.csv:2:2: the forwarding number is a premium-rate number in the United States (+1); to allow it, add * or"
+        " the first digits of the number (+1 is not enough) to linq:allowedForwardings",
     ]
     assert errors == "c.csv cannot be read: No such file or directory.\n"
 
@@ -71,7 +71,9 @@ def test_a_number_that_is_not_in_use_is_a_note(check: Check) -> None:
     Path("lines.csv").write_text("line,forwarding_number\n+12025550100,+2025559999\n")
     code, said, _ = check("lines.csv")
     assert code == 0
-    assert said.startswith("lines.csv:2:2: note: such numbers are not in use in Egypt (+20), according to version ")
+    assert said.startswith(
+        "lines.csv:2:2: note: numbers like this one are not in use in Egypt (+20), according to version "
+    )
 
 
 def test_the_rule_of_the_environment_counts(check: Check, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +127,7 @@ def test_every_stack_has_to_allow_a_number(check: Check) -> None:
         ("config: [", "Pulumi.dev.yaml cannot be read, so it is not known where calls may go"),
         (
             "config: {linq:allowedForwardings: +4930}",
-            "linq:allowedForwardings must be a comma-separated list of countries like GB",
+            "linq:allowedForwardings must be one text in quotes, such as",
         ),
         ("config: {linq:allowedForwardings: UK}", "linq:allowedForwardings in Pulumi.dev.yaml names UK"),
     ],

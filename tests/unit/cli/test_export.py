@@ -176,7 +176,7 @@ def test_what_cannot_be_declared_is_a_comment(export: Run, emulator: Emulator) -
         "# +12025550101 (29b7a7a0-54a1-4c1c-8a6b-5f7c4a3d2e10): the number that it forwards to is not in E.164 format"
         in program
     )
-    assert "it forwards to +12025550103, and from there calls come back, so that they never ring" in program
+    assert "it forwards to +12025550103, which leads back to this line, so calls would never ring" in program
     assert export("-o", "lines.yaml")[0] == 0
     assert set(load_roster("lines.yaml")) == {"+12025550100", "+12025550104"}
     assert "the number that it forwards to is not in E.164 format" in Path("lines.yaml").read_text()

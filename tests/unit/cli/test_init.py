@@ -82,7 +82,7 @@ def test_lines_that_cannot_be_declared(run: Run, emulator: Emulator) -> None:
     for line in emulator.phone_numbers:
         emulator.set_forwarding(line.id, "office")
     code, _, said = run("init", "none", "--from-account")
-    assert (code, said.partition(".")[0]) == (1, "None of the lines of the account can be declared as it is")
+    assert (code, said.partition(".")[0]) == (1, "No line of the account can be declared as it is now")
     assert not Path("none").exists()
 
 

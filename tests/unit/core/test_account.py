@@ -265,7 +265,7 @@ def test_lists_that_never_agree_decide_nothing(account: Account, emulator: Emula
     for _ in range(10):
         emulator.fail(Fault.list_lacks(SALES))
         emulator.fail(Fault.list_lag(0))
-    with pytest.raises(RefusedError, match="contradict each other about this line, so nothing was changed"):
+    with pytest.raises(RefusedError, match="showed this line in different ways, so nothing was changed"):
         confirmed(account)
     assert len(emulator.requests) <= 11
 

@@ -59,7 +59,7 @@ def test_a_number_of_the_state_stays_usable_and_is_counted(guard: DestinationGua
     guard.tell()
     assert said == [
         "Declared numbers that break the rule about where calls may go: 2. The rule is now: US, EG"
-        " (linq:allowedForwardings). These numbers stay until the program declares others."
+        " (linq:allowedForwardings). The lines keep these numbers until the program declares others."
     ]
 
 
@@ -70,8 +70,8 @@ def test_numbers_that_are_not_in_use_are_told_once(guard: DestinationGuard, said
     assert guard.problems(declared("+2025557777"), declared("+2025557777")) == []
     guard.tell()
     assert said == [
-        "New or changed numbers in a range that is not in use: 2 in Egypt (+20); according to version"
-        f" {metadata_version()} of the phone number metadata. Look for typing mistakes. The run continues."
+        f"According to version {metadata_version()} of the phone number metadata, some new or changed numbers are in"
+        " ranges that are not in use: 2 in Egypt (+20). Look for typing mistakes. The run continues."
     ]
 
 

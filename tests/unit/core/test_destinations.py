@@ -87,8 +87,8 @@ def test_the_message_names_setting_and_country_and_no_number() -> None:
     assert "outside of linq:allowedForwardings and LINQ_ALLOWED_FORWARDINGS" in str(rule("US", "GB").problem(BERLIN))
     assert "linq:allowedForwardings of linq.Provider 'emea'" in str(rule("US", provider="emea").problem(BERLIN))
     assert rule("US").problem("+15555550100") == (
-        "begins with +1, which several countries share, so it is outside of linq:allowedForwardings; if the number is intended,"
-        " add its first digits there"
+        "begins with +1, which several countries share, and is not allowed by linq:allowedForwardings; if the number is intended,"
+        " add its first digits to linq:allowedForwardings"
     )
     assert rule("US").problem("+80012345678") == (
         "is in the international freephone service (+800), outside of linq:allowedForwardings"
@@ -136,8 +136,8 @@ def test_premium_rate_is_allowed_by_nothing_that_could_mean_something_else(
 def test_the_environment_can_forbid_the_premium_rate_that_a_stack_allows() -> None:
     """Settings only restrict: both must allow a number, and the message names the one that does not."""
     assert rule("*", "US").problem(PREMIUM) == (
-        "is a premium-rate number in the United States (+1); to allow it, add to"
-        " LINQ_ALLOWED_FORWARDINGS either * or a prefix longer than +1"
+        "is a premium-rate number in the United States (+1); to allow it, add * or the first"
+        " digits of the number (+1 is not enough) to LINQ_ALLOWED_FORWARDINGS"
     )
     assert rule("*", "+1900").problem(PREMIUM) is None
     assert "linq:allowedForwardings" in str(UNRESTRICTED.problem(PREMIUM))
@@ -164,7 +164,7 @@ def test_a_length_that_its_country_does_not_have_is_refused(number: str, country
         assert UNRESTRICTED.problem(number) == "begins with a country code that does not exist"
         return
     assert str(UNRESTRICTED.problem(number)).startswith(
-        f"has the wrong length for a phone number in {country}; to allow it, add to linq:allowedForwardings either * or"
+        f"has the wrong length for a phone number in {country}; to allow it, add * or the first digits"
     )
     assert rule("*").problem(number) is None
     assert rule(number).problem(number) is None

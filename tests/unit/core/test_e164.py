@@ -105,7 +105,7 @@ NAMED = {
     "1.41556E+10": "it is in scientific notation, which has lost digits",
     "1,41556E+10": "it is in scientific notation, which has lost digits",
     "1e10": "it is in scientific notation, which has lost digits",
-    "14155550100.0": "it ends in a decimal 0",
+    "14155550100.0": "it ends in .0, like a decimal number",
     "-856": "it is the result of a calculation",
     "#NAME?": "it is an error of a spreadsheet",
     "#N/A": "it is an error of a spreadsheet",
@@ -149,8 +149,14 @@ def test_a_spoiled_number_is_named_for_what_it_is(text: str, hint: str) -> None:
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        ("4155550100", "if it is a number of the US or Canada, put +1 in front (+1…), else + and the country code"),
-        ("14155550100", "if it is a number of the US or Canada, put + in front (+1…), else + and the country code"),
+        (
+            "4155550100",
+            "if it is a number of the US or Canada, put +1 in front (+1…); if not, put + and its country code in front",
+        ),
+        (
+            "14155550100",
+            "if it is a number of the US or Canada, put + in front (+1…); if not, put + and its country code in front",
+        ),
         ("493012345678", "begin with + and the country code"),
         ("030123456", "begin with + and the country code, in place of the 0 in front"),
     ],

@@ -285,7 +285,7 @@ def test_an_operator_may_let_every_line_be_overwritten(world: World, on_conflict
     fleet.create(everyone([line]))
     assert world.writes() == {line: OFFICE}
     assert world.said[1:] == [
-        f"Line {world.id(line)} ({line}) was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+        f"On line {world.id(line)} ({line}), the forwarding to {ELSEWHERE} was replaced (LINQ_ON_CONFLICT=overwrite)."
     ]
 
 
@@ -390,7 +390,7 @@ def test_overwriting_is_told_line_by_line_up_to_ten(world: World) -> None:
     for line in lines:
         world.set(line, ELSEWHERE)
     world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
-    replaced = [text for text in world.said if f"was forwarded to {ELSEWHERE}, which was replaced" in text]
+    replaced = [text for text in world.said if f"the forwarding to {ELSEWHERE} was replaced" in text]
     assert len(replaced) == 10
     assert world.said[-1] == "The same holds for 3 more lines."
 
@@ -402,7 +402,7 @@ def test_ten_lines_are_all_of_them(world: World) -> None:
         world.set(line, ELSEWHERE)
     world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
     assert len(world.said) == 10
-    assert all("which was replaced" in text for text in world.said)
+    assert all("was replaced" in text for text in world.said)
 
 
 # Lines taken out of the map

@@ -160,7 +160,7 @@ def test_create_with_overwrite_says_what_it_replaced(lifecycle: ForwardingLifecy
     assert lifecycle.create(declared(to, overwrite=True)).overwrite is True
     assert world.writes() == [(SALES, to)]
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."
+        f"On line {SALES} ({SALES_NUMBER}), the forwarding to {ELSEWHERE} was replaced (overwrite=True)."
     ]
 
 
@@ -301,7 +301,7 @@ def test_update_with_overwrite_says_what_it_replaced(lifecycle: ForwardingLifecy
     lifecycle.update(recorded(OFFICE), declared(DESK, overwrite=True))
     assert world.writes() == [(SALES, DESK)]
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) was forwarded to {ELSEWHERE}, which was replaced (overwrite=True)."
+        f"On line {SALES} ({SALES_NUMBER}), the forwarding to {ELSEWHERE} was replaced (overwrite=True)."
     ]
 
 
@@ -352,7 +352,7 @@ def test_read_of_a_line_that_is_gone(lifecycle: ForwardingLifecycle, world: Worl
     world.emulator.remove_number(SALES)
     assert lifecycle.read(recorded(OFFICE)) is None
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key and leaves the state; if it still exists"
+        f"Line {SALES} ({SALES_NUMBER}) is no longer among the lines of this key, and was taken out of the state; if it still exists"
         " under another key, it keeps its forwarding."
     ]
 
@@ -454,7 +454,7 @@ def test_delete_after_the_new_create_failed(lifecycle: ForwardingLifecycle, worl
         lifecycle.delete(recorded(OFFICE))
     assert str(refused.value) == (
         f"Line {SALES} ({SALES_NUMBER}) is declared by another resource of this program, which failed in this run."
-        " Its forwarding was left as it is, and the old resource stays in the state."
+        " So the line keeps its forwarding, and the resource that had it before stays in the state."
         " Fix the resource that failed, then run `pulumi up` again."
     )
     assert world.writes() == []
@@ -538,7 +538,7 @@ def test_delete_leaves_the_number_that_the_other_resource_declares(
     lifecycle.delete(recorded(OFFICE, by="phone_number_id"))
     assert world.writes() == [(SALES, number)]
     assert world.said == [
-        f"Line {SALES} ({SALES_NUMBER}) now forwards to the number that another resource of this program declares."
+        f"Line {SALES} ({SALES_NUMBER}) now forwards to the number that another resource of this program declares for it."
     ]
 
 
@@ -603,7 +603,7 @@ def test_a_write_that_may_overwrite_replaces_another_number(world: World) -> Non
     run.update(recorded(OFFICE, line=SUPPORT), declared(DESK, line=SUPPORT_NUMBER))
     assert world.writes() == [(SALES, OFFICE), (SUPPORT, DESK)]
     assert world.said == [
-        f"Line {line} was forwarded to {ELSEWHERE}, which was replaced (LINQ_ON_CONFLICT=overwrite)."
+        f"On line {line}, the forwarding to {ELSEWHERE} was replaced (LINQ_ON_CONFLICT=overwrite)."
         for line in (f"{SALES} ({SALES_NUMBER})", f"{SUPPORT} ({SUPPORT_NUMBER})")
     ]
 

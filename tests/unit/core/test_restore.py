@@ -174,7 +174,7 @@ def test_nothing_remembered_is_cleared_and_said(world: World) -> None:
     single(world).delete(replace(recorded(OFFICE), removed="restore"))
     assert world.writes() == [(SALES, "")]
     assert world.said == [
-        f"{NAME} was cleared: the state does not record what it forwarded to before this resource managed it."
+        f"{NAME} was cleared, not restored: the state does not record what it forwarded to before this resource managed it."
     ]
 
 
@@ -192,7 +192,7 @@ def test_giving_back_is_no_new_declaration(world: World) -> None:
     process(world, allowed=("US",))[0].delete(state)
     assert world.writes() == [(SALES, LONDON)]
     assert world.said == [
-        f"{NAME} forwards again as it did before this resource managed it, although that number is in the United Kingdom (+44),"
+        f"{NAME} forwards again as it did before this resource managed it, although the restored number is in the United Kingdom (+44),"
         " outside of linq:allowedForwardings; if the number is intended, add GB there."
     ]
 

@@ -240,8 +240,8 @@ def test_a_number_that_is_none_is_refused_at_its_place(write: Write) -> None:
 def test_a_line_that_is_none_is_refused_at_its_place(write: Write) -> None:
     """Spreadsheets take the plus away."""
     expected = (
-        "the line is not a phone_number_id and is not in E.164 format: if it is a number of the US or Canada, put + in"
-        " front (+1…), else + and the country code."
+        "the phone line is not a phone_number_id and is not in E.164 format: if it is a number of the US or Canada, put + in"
+        " front (+1…); if not, put + and its country code in front."
     )
     assert refused(write("lines.yaml", f"\n12025550100: +1{HIDDEN}\n")) == f"lines.yaml, line 2, column 1: {expected}"
     error = refused(write("lines.csv", f'note,line,forwarding_number\n"a\nb",12025550100,+1{HIDDEN}\n'))
@@ -269,9 +269,9 @@ def test_all_problems_are_told_at_once(write: Write) -> None:
     assert refused(write("lines.yaml", text)).splitlines() == [
         "lines.yaml has 4 problems:",
         "  - line 1, column 15: the forwarding number is not in E.164 format: if it is a number of the US or Canada,"
-        " put +1 in front (+1…), else + and the country code",
-        "  - line 2, column 1: the line is not a phone_number_id and is not in E.164 format: if it is a number of the US or"
-        " Canada, put +1 in front (+1…), else + and the country code",
+        " put +1 in front (+1…); if not, put + and its country code in front",
+        "  - line 2, column 1: the phone line is not a phone_number_id and is not in E.164 format: if it is a number of the US or"
+        " Canada, put +1 in front (+1…); if not, put + and its country code in front",
         '  - line 2, column 12: the forwarding number is missing; write "" for not forwarded',
         "  - line 4, column 15: a roster is one mapping of lines to numbers, like +12025550100: +12025559999,"
         " without lists or levels",
@@ -449,7 +449,7 @@ def test_a_roster_may_break_the_rule_of_destinations(write: Write) -> None:
         "lines.csv has 2 problems:",
         "  - line 2, column 2: the forwarding number is in the United Kingdom (+44), outside of"
         " linq:allowedForwardings; if the number is intended, add GB there",
-        "  - line 3, column 1: the line has the wrong length for a phone number in the United States (+1); if it is"
+        "  - line 3, column 1: the phone line has the wrong length for a phone number in the United States (+1); if it is"
         " right, declare the line by phone_number_id",
     ]
 

@@ -58,7 +58,7 @@ def test_a_program_is_told_at_preview(folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout == (
         f"{OUTSIDE} linq:allowedForwardings; if the number is intended, add GB there.\n"
-        "New or changed numbers among them are refused.\n"
+        "If one of these numbers is new or changed, the resource will refuse it.\n"
         "{'+12025550100': '+442071838750'}\n"
     )
 
