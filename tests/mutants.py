@@ -385,8 +385,8 @@ MUTANTS = {
             f"{TRANSPORT_NETWORK}test_row_12_a_certificate_that_does_not_fit_is_refused_in_one_attempt",
         ),
         "row 13: a redirect is not followed": (
-            "            redirect=False,\n",
-            "            redirect=True,\n",
+            "            retries=False,\n            redirect=False,\n",
+            "            retries=3,\n",
             f"{CLIENT}test_row_13_a_redirect_is_an_error_that_names_the_host",
         ),
         "row 13: a redirect's address is left alone": (
