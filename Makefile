@@ -67,7 +67,7 @@ mutation-score: $(INSTALLED) ## mutmut on the rules, the transport and the resou
 	@said=$$($(BIN)/mutmut run --max-children 3 2>&1) || { echo "$$said" | tr '\r' '\n' | tail -n 40 >&2; exit 1; }
 	@$(BIN)/mutmut results --all true | $(BIN)/python tools/mutation_score.py
 
-bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: 40 to 60 minutes
+bench: $(INSTALLED) ## time, requests and memory beside the no-op resource and beside peers: 40 to 80 minutes
 	@$(WITH_CLI) cd tools && python -m bench
 
 bench-quick: $(INSTALLED) ## the same with 10 and 100 lines: 5 minutes

@@ -87,7 +87,8 @@ def start(parts: Sequence[Part]) -> Results:
 
 def same_machine(results: Results) -> Results:
     """The results, if this machine and its versions are those of their run."""
-    if any(results.run[name] != about()[name] for name in ("versions", "cores", "memory_gb", "missing")):
+    now = about()
+    if any(results.run[name] != now[name] for name in ("versions", "cores", "memory_gb", "missing")):
         raise SystemExit("The last run was made with other versions, or on another machine. Run `make bench`.")
     return results
 

@@ -44,8 +44,8 @@ class Part:
 
     def has(self, sample: Sample) -> bool:
         """Whether a sample was measured in this part."""
-        where = (sample.part, sample.service, (sample.contestant, sample.lines))
-        return where[:2] == (self.name, self.service) and where[2] in self.entries
+        is_same = (sample.part, sample.service) == (self.name, self.service)
+        return is_same and (sample.contestant, sample.lines) in self.entries
 
 
 def compare(lines: int, service: str, names: str, *, seconds: int, **more: object) -> Part:
