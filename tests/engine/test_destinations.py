@@ -83,6 +83,7 @@ def test_without_a_setting_only_mistakes_and_premium_rate_are_refused(stack: Wor
         refused(stack, said)
     stack.program(single("+2025559999"))
     said = stack.preview().output
+    assert "linq: According to version " in said
     assert "some new or changed numbers are in ranges that are not in use: 1 in Egypt (+20)." in said
     stack.up()
     assert stack.emulator.forwarding(FIRST) == "+2025559999"

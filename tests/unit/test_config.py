@@ -301,6 +301,6 @@ def test_where_calls_may_go_is_never_guessed(value: str) -> None:
     """An empty or broken value is an error, not a rule that allows everything."""
     with pytest.raises(
         ConfigurationError,
-        match="LINQ_ALLOWED_FORWARDINGS must be one text in quotes, such as",
+        match=r'LINQ_ALLOWED_FORWARDINGS must be one text in quotes, such as "GB,\+4930": countries and prefixes',
     ):
         Settings.load({}, environ={"LINQ_ALLOWED_FORWARDINGS": value})

@@ -127,7 +127,7 @@ def test_every_stack_has_to_allow_a_number(check: Check) -> None:
         ("config: [", "Pulumi.dev.yaml cannot be read, so it is not known where calls may go"),
         (
             "config: {linq:allowedForwardings: +4930}",
-            "linq:allowedForwardings must be one text in quotes, such as",
+            'linq:allowedForwardings must be one text in quotes, such as "GB,+4930": countries and prefixes',
         ),
         ("config: {linq:allowedForwardings: UK}", "linq:allowedForwardings in Pulumi.dev.yaml names UK"),
     ],

@@ -402,7 +402,7 @@ def test_ten_lines_are_all_of_them(world: World) -> None:
         world.set(line, ELSEWHERE)
     world.process().fleet.create(Fleet(dict.fromkeys(lines, OFFICE), overwrite=True))
     assert len(world.said) == 10
-    assert all("was replaced" in text for text in world.said)
+    assert all("the forwarding to" in text and "was replaced" in text for text in world.said)
 
 
 # Lines taken out of the map
