@@ -15,7 +15,7 @@ from linq_provider.core.e164 import e164_problem
 from linq_provider.core.records import Inputs
 from linq_provider.errors import RefusedError
 
-EVERY = 0.05  # seconds; to wake the thread for each number takes more time than to look it up
+PAUSE = 0.05  # seconds; to wake the thread for each number takes more time than to look it up
 
 
 class DestinationGuard:
@@ -66,9 +66,10 @@ class DestinationGuard:
 
     def tell(self) -> None:
         """Report doubtful and unchanged numbers, after all declarations were checked."""
-        if self._counting:
-            self._all_known.set()
-            self._counting.join()
+        self._all_known.set()
+        if counting := self._counting:
+            counting.join()
+        self._look_up_unchanged()
         if self._broken:
             self._notify(
                 f"Declared numbers that break the rule about where calls may go: {self._broken:,}. The rule is now:"
@@ -90,11 +91,16 @@ class DestinationGuard:
                     self._counting.start()
 
     def _look_up(self) -> None:
-        is_last = False
-        while not is_last:
-            is_last = self._all_known.wait(EVERY)
-            while self._unchanged:
-                self._broken += self._destinations.problem(self._unchanged.popleft()) is not None
+        """In the thread, which ends when no number came during a pause; the next number starts another one."""
+        self._all_known.wait(PAUSE)
+        while self._unchanged:
+            self._look_up_unchanged()
+            self._all_known.wait(PAUSE)
+        self._counting = None
+
+    def _look_up_unchanged(self) -> None:
+        while self._unchanged:
+            self._broken += self._destinations.problem(self._unchanged.popleft()) is not None
 
 
 def _counted(doubts: Counter[str]) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
+from waiting import wait_until
 
 from linq_provider.config import AllowedForwardings
 from linq_provider.core.destination_guard import DestinationGuard
@@ -61,6 +64,15 @@ def test_a_number_of_the_state_stays_usable_and_is_counted(guard: DestinationGua
         "Declared numbers that break the rule about where calls may go: 2. The rule is now: US, EG"
         " (linq:allowedForwardings). The lines keep these numbers until the program declares others."
     ]
+
+
+def test_the_thread_ends_when_all_numbers_are_looked_up(guard: DestinationGuard, said: list[str]) -> None:
+    """A process that waits does not keep a thread that wakes up again and again; later numbers are counted too."""
+    for _ in range(2):
+        guard.problems(declared(LONDON), declared(LONDON))
+        wait_until(lambda: "linq-destinations" not in [thread.name for thread in threading.enumerate()])
+    guard.tell()
+    assert said[0].startswith("Declared numbers that break the rule about where calls may go: 2.")
 
 
 def test_numbers_that_are_not_in_use_are_told_once(guard: DestinationGuard, said: list[str]) -> None:
