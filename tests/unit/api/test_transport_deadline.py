@@ -27,22 +27,24 @@ from raw_server import (
     silent,
     transport_to,
 )
+from waiting import ending_within, wait_until
 
 from linq_provider.api.transport import CONNECT_TIMEOUT, READ_TIMEOUT, Transport
-from linq_provider.errors import APIConnectionTimeoutError
+from linq_provider.errors import APIConnectionError, APIConnectionTimeoutError
 
-DRIPPING = sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times=90)  # each byte starts the wait again
+# A header that lasts 20 s. Its pauses are shorter than any deadline here, so that each byte starts the wait again.
+DRIPPING = sending(b"HTTP/1.1 200 OK\r\nX-Header: ", b"x", pause=0.02, times=1000)
 
 
 @pytest.mark.parametrize(
     "serve",
     [
-        sending(b"", *[bytes([b]) for b in http()], pause=0.02, times=100),
-        sending(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x", pause=0.02, times=5000),
-        sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.02, times=5000),
-        sending(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.02, times=90),
+        sending(b"", *[bytes([b]) for b in http(b"x" * 1000)], pause=0.02),
+        sending(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n", b"x", pause=0.02, times=1000),
+        sending(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n", pause=0.02, times=1000),
+        sending(b"HTTP/1.1 200 OK\r\n\r\n", b"x", pause=0.02, times=1000),
         DRIPPING,
-        sending(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.02, times=5000),
+        sending(b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", pause=0.02, times=1000),
         silent,
     ],
     ids=["all-drips", "body-drips", "chunks-drip", "body-without-length-drips", "headers-drip", "continues", "hangs"],
@@ -50,31 +52,26 @@ DRIPPING = sending(b"HTTP/1.1 200 OK\r\n", b"X-Header: x\r\n", pause=0.02, times
 def test_row_11_an_answer_that_never_ends_ends_at_the_deadline(
     serve: Callable[[RawServer, Any], None],
 ) -> None:
-    """Byte by byte, chunk by chunk, header by header or not at all: the thread is free again in time."""
+    """Byte by byte, chunk by chunk or not at all: the thread is free again in time."""
     with RawServer(serve) as server:
         started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             get(transport_to(server), seconds=0.1)
-        assert 0.08 < time.monotonic() - started < 1.2
+        assert time.monotonic() - started > 0.08
 
 
 def test_row_11_a_server_that_never_accepts_ends_at_the_deadline() -> None:
     """The connection is open, in the backlog, but nothing reads from it."""
     with socket.create_server(("127.0.0.1", 0), backlog=8) as listener:
         transport = Transport(base_url=f"http://127.0.0.1:{listener.getsockname()[1]}", api_key=KEY)
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             put(transport, seconds=0.1)
-        assert time.monotonic() - started < 1.2
 
 
 def test_row_11_a_tls_handshake_that_hangs_ends_at_the_deadline() -> None:
     """Also before there is an encrypted connection."""
-    with RawServer(silent) as server:
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
-            get(transport_to(server, scheme="https"), seconds=0.1)
-        assert time.monotonic() - started < 1.2
+    with RawServer(silent) as server, ending_within(5), pytest.raises(APIConnectionTimeoutError):
+        get(transport_to(server, scheme="https"), seconds=0.1)
 
 
 def test_row_11_the_deadline_holds_on_a_connection_that_was_used_before() -> None:
@@ -88,21 +85,17 @@ def test_row_11_the_deadline_holds_on_a_connection_that_was_used_before() -> Non
     with RawServer(serve) as server:
         transport = transport_to(server)
         assert get(transport).status_code == 200
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             get(transport, seconds=0.1)
-        assert time.monotonic() - started < 1.2
         assert server.connections == 1
 
 
 def test_row_11_the_deadline_holds_while_a_proxy_drips(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that answers CONNECT header by header: there is no tunnel yet, and the call ends in time."""
+    """A proxy that answers CONNECT byte by byte: there is no tunnel yet, and the call ends in time."""
     with RawServer(DRIPPING) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             get(Transport(base_url="https://api.linq.example", api_key=KEY), seconds=0.1)
-        assert time.monotonic() - started < 1.2
 
 
 def test_row_11_silence_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,10 +138,8 @@ def test_row_11_a_connection_that_is_never_accepted(monkeypatch: pytest.MonkeyPa
             waiting = stack.enter_context(socket.socket())
             waiting.setblocking(False)
             waiting.connect_ex(full.getsockname())
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             get(Transport(base_url=f"http://127.0.0.1:{full.getsockname()[1]}", api_key=KEY), seconds=20.0)
-        assert time.monotonic() - started < 5
 
 
 def test_row_11_after_the_deadline_the_same_thread_can_go_on() -> None:
@@ -188,9 +179,7 @@ def test_row_11_a_watch_ends_with_a_late_answer() -> None:
         after = (0.05, lambda: messages.append("still waiting"))
         transport_to(server).exchange("GET", LIST, json=None, seconds=30.0, max_bytes=1000, after=after)
     assert messages == ["still waiting"]
-    end = time.monotonic() + 5
-    while names := [thread.name for thread in threading.enumerate() if thread.name == "linq-deadline"]:
-        assert time.monotonic() < end, names
+    wait_until(lambda: "linq-deadline" not in [thread.name for thread in threading.enumerate()])
 
 
 def test_row_11_the_earliest_deadline_of_all_threads_holds() -> None:
@@ -199,17 +188,15 @@ def test_row_11_the_earliest_deadline_of_all_threads_holds() -> None:
         transport = transport_to(server)
 
         def wait_long() -> None:
-            with pytest.raises(APIConnectionTimeoutError):
-                get(transport, seconds=1.5)
+            with contextlib.suppress(APIConnectionError):  # the server ends before the deadline
+                get(transport, seconds=60)
 
         long = threading.Thread(target=wait_long)
         long.start()
         time.sleep(0.1)
-        started = time.monotonic()
-        with pytest.raises(APIConnectionTimeoutError):
+        with ending_within(5), pytest.raises(APIConnectionTimeoutError):
             get(transport, seconds=0.1)
-        assert time.monotonic() - started < 1.0
-        long.join()
+    long.join()
 
 
 def test_row_11_the_deadline_holds_after_a_fork(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from linq_provider.emulator import EmulatedNumber, Emulator, Fault
 from linq_provider.emulator.service import FaultScript, RateLimit
@@ -396,16 +397,16 @@ def test_stop_is_prompt_with_open_connections(emulator: Emulator) -> None:
     idle.list()
     emulator.fail(Fault.hang())
     hanging.connection.request("GET", LIST, headers=hanging.headers)
-    _wait_for(lambda: len(emulator.requests) == 2)
+    wait_until(lambda: len(emulator.requests) == 2)
     emulator.delay = 60
     slow.connection.request("GET", LIST, headers=slow.headers)
-    _wait_for(lambda: len(emulator.requests) == 3)
+    wait_until(lambda: len(emulator.requests) == 3)
     start = time.monotonic()
     emulator.stop()
     assert time.monotonic() - start < 30  # half of the delay
     for caller in (idle, hanging, slow):
         assert caller.connection.sock.recv(1) == b""
-    _wait_for(lambda: threading.active_count() == threads - 1)
+    wait_until(lambda: threading.active_count() == threads - 1)
     emulator.stop()
 
 
@@ -445,7 +446,7 @@ def test_it_prints_nothing(emulator: Emulator, caller: Caller, capfd: pytest.Cap
     emulator.fail(Fault.drip(0.001))
     caller.connection.request("GET", LIST, headers=caller.headers)
     caller.connection.close()
-    _wait_for(lambda: threading.active_count() < threads)
+    wait_until(lambda: threading.active_count() < threads)
     emulator.stop()
     assert capfd.readouterr() == ("", "")
 
@@ -481,7 +482,7 @@ def test_delay_is_after_the_write(emulator: Emulator, caller: Caller) -> None:
     emulator.delay = 0.1
     start = time.monotonic()
     caller.connection.request("PUT", f"{LIST}/{FIRST_ID}", b'{"forwarding_number":"+12025559999"}', caller.headers)
-    _wait_for(lambda: emulator.forwarding(FIRST_ID) != "")
+    wait_until(lambda: emulator.forwarding(FIRST_ID) != "")
     assert caller.connection.getresponse().status == 200
     assert time.monotonic() - start >= 0.1
 
@@ -605,7 +606,7 @@ def test_a_hang_sends_nothing(emulator: Emulator) -> None:
         caller.forward("+12025559999")
     assert (emulator.forwarding(FIRST_ID), emulator.requests[0].status) == ("", None)
     caller.connection.close()
-    _wait_for(lambda: threading.active_count() == threads)
+    wait_until(lambda: threading.active_count() == threads)
 
 
 def test_a_hang_after_the_headers(emulator: Emulator) -> None:
@@ -850,10 +851,3 @@ def test_a_fault_by_its_name(emulator: Emulator, caller: Caller) -> None:
 
 def _port(emulator: Emulator) -> int:
     return int(emulator.url.split(":")[2].split("/")[0])
-
-
-def _wait_for(condition: Any) -> None:
-    deadline = time.monotonic() + 2
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true within 2 s"
-        time.sleep(0.005)

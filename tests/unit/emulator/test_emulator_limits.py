@@ -8,12 +8,12 @@ import socket
 import threading
 import time
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_until
 
 from linq_provider.emulator import Emulator, RecordedRequest
 from linq_provider.emulator.api import Api
@@ -91,14 +91,6 @@ def rest(connection: socket.socket) -> bytes:
 def statuses(answers: bytes) -> list[int]:
     """The status of each answer."""
     return [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]]
-
-
-def wait_for(condition: Callable[[], Any]) -> None:
-    """Return as soon as the condition is true."""
-    deadline = time.monotonic() + 5
-    while not condition():
-        assert time.monotonic() < deadline, "the condition did not come true within 5 s"
-        time.sleep(0.005)
 
 
 # Bodies
@@ -352,8 +344,8 @@ def test_a_client_that_does_not_read_is_closed() -> None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             connection.connect(("127.0.0.1", port))
             connection.sendall(head(port, method="GET", path=LIST))
-            wait_for(lambda: threading.active_count() > threads)
-            wait_for(lambda: threading.active_count() == threads)
+            wait_until(lambda: threading.active_count() > threads)
+            wait_until(lambda: threading.active_count() == threads)
 
 
 def test_a_client_that_goes_on_sending_is_closed() -> None:
@@ -368,10 +360,10 @@ def test_stop_does_not_wait_for_slow_clients(emulator: Emulator) -> None:
     threads = threading.active_count()
     with connected(port_of(emulator)) as silent, connected(port_of(emulator)) as half:
         half.sendall(b"GET")
-        wait_for(lambda: threading.active_count() == threads + 2)
+        wait_until(lambda: threading.active_count() == threads + 2)
         emulator.stop()
         assert silent.recv(1) == half.recv(1) == b""
-        wait_for(lambda: threading.active_count() == threads - 1)
+        wait_until(lambda: threading.active_count() == threads - 1)
 
 
 # The log

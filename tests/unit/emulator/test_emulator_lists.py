@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from waiting import wait_until
 
 from linq_provider.emulator import EmulatedNumber, Emulator, Fault
 
@@ -153,9 +154,7 @@ def test_without_a_clock_of_its_own_the_lag_is_real_time() -> None:
         emulator.fail("list-lag=0.2", times=None)
         put(emulator, FIRST_ID, OFFICE)
         assert rows(emulator)[0]["forwarding_number"] is None
-        deadline = time.monotonic() + 5
-        while rows(emulator)[0]["forwarding_number"] is None:
-            assert time.monotonic() < deadline
+        wait_until(lambda: rows(emulator)[0]["forwarding_number"])
 
 
 # A list that lacks or repeats a line
