@@ -34,7 +34,7 @@ demo: $(INSTALLED) ## the whole story on the real Pulumi engine, against the emu
 	@$(WITH_CLI) python tools/demo.py
 
 test: lint docs $(INSTALLED) $(POLICY)/.installed ## everything that must pass: lint, the documentation, then all tests against the installed wheel
-	@$(WITH_TOOLS) pytest -n 4 --dist worksteal
+	@$(WITH_TOOLS) pytest -n 6 --dist worksteal
 
 test-matrix: $(INSTALLED) ## every Python of this machine, with the oldest and the newest packages
 	@$(WITH_CLI) python tools/matrix.py dist/*.whl

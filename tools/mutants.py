@@ -86,7 +86,7 @@ def problem(mutant: Mutant) -> str | None:
 
 
 def main(wanted: list[str]) -> int:
-    """Run the mutants, two at a time; 0 when each of them was found."""
+    """Run the mutants, three at a time; 0 when each of them was found."""
     listed = runpy.run_path(str(CHECKOUT / "tests" / "mutants.py"))["MUTANTS"]
     mutants = [Mutant(claim, file, *fields) for file, claims in listed.items() for claim, fields in claims.items()]
     if wanted:
@@ -96,7 +96,7 @@ def main(wanted: list[str]) -> int:
         print(f"RED WITHOUT A MUTANT  {wrong}")
         return 1
     survivors = []
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
         for mutant, wrong in zip(mutants, pool.map(problem, mutants), strict=True):
             if wrong:
                 survivors.append(f"SURVIVED  {mutant.claim}: {wrong}")
