@@ -12,9 +12,9 @@ from bench.plan import AT_ONCE, SERVICES, WIRE
 from bench.results import COMPARED, VERBS, Results, Sample
 
 
-def render(results: Results) -> dict[str, str]:
-    """Each table by its name."""
-    return {name: "\n".join(rows(results)) for name, rows in TABLES.items()}
+def render(results: Results, *only: str) -> dict[str, str]:
+    """Each table by its name, or only those that are named."""
+    return {name: "\n".join(TABLES[name](results)) for name in only or TABLES}
 
 
 def rewrite(document: str, results: Results) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -46,7 +47,13 @@ def published() -> Results:
 @pytest.fixture
 def whole() -> Results:
     """A run of the whole plan in which every command takes one second, and every `up` writes each line once."""
-    samples = [
+    samples = [one for part in PLAN for index in range(part.rounds) for one in one_round(part, index)]
+    return Results({**bench_main.about(), "holes": []}, samples)
+
+
+def one_round(part: Part, index: int) -> list[Sample]:
+    """A round in which every command takes one second, and every `up` writes each line once."""
+    return [
         sample(
             part.name,
             name,
@@ -56,12 +63,9 @@ def whole() -> Results:
             turn=index * len(part.verbs) + step,
             puts=lines if verb == "up" else 0,
         )
-        for part in PLAN
         for name, lines in part.entries
-        for index in range(part.rounds)
         for step, verb in enumerate(part.verbs)
     ]
-    return Results({**bench_main.about(), "holes": []}, samples)
 
 
 def with_samples(run: Results, samples: list[Sample]) -> Results:
@@ -295,6 +299,36 @@ def test_contestants_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         *(("a-1", "change"), ("b-1", "change"), ("a-1", "refresh"), ("a-1", "destroy")),
     ]
     assert [one.problem for one in samples if one.contestant == "b"] == [None, None, "error: too many"]
+
+
+@pytest.mark.parametrize("failing", [None, "fleet"])
+@pytest.mark.parametrize("words", [[], ["--quick"]], ids=["whole", "quick"])
+def test_a_run_shows_its_tables(
+    words: list[str],
+    failing: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Claims need the whole plan without a failure; the times are always shown."""
+
+    def one_round_with_failure(part: Part, index: int) -> list[Sample]:
+        return [
+            replace(one, problem="error" if one.contestant == failing else None)
+            for one in one_round(part, index)
+            if one.contestant != failing or one.verb == "up"
+        ]
+
+    monkeypatch.setattr(bench_main, "one_round", one_round_with_failure)
+    monkeypatch.setattr(bench_main, "RESULTS", tmp_path / "performance.json")
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["bench", *words])
+    with pytest.raises(SystemExit, match="fleet failed: error") if failing else contextlib.nullcontext():
+        bench_main.main()
+    tables = capsys.readouterr().out
+    assert ("| claim |" in tables) == (not words and failing is None)
+    assert "| single resources | 0 ms | 100 | 1.00 | 1.00 | 1.00 | 1.00 | 1.00 |\n" in tables
+    assert ("| fleet | 0 ms | 100 | failed | - | - | - | - |\n" in tables) == (failing is not None)
 
 
 def test_a_signal_that_was_ignored_is_heard_again() -> None:
